@@ -1,0 +1,152 @@
+"""The one runner: `nox` does what CI does, `nox --list` names the rest.
+
+Every session installs from uv.lock into an environment of its own, so a check gives the same answer
+on every machine. Options after `--` go to the session's tool: `nox -s tests -- -k certificate`.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.download_python = "never"
+# A machine rarely has every Python: tests_pythons names those that it skipped.
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "tests", "slow", "tests_pythons", "fuzz"]
+
+PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+FUZZ_SECONDS = "30"
+
+
+def sync(session: nox.Session, *groups: str, options: tuple[str, ...] = ()) -> None:
+    """Installs the project and the dependency groups exactly as locked."""
+    session.run_install(
+        "uv",
+        "sync",
+        "--quiet",
+        "--locked",
+        # Without it, PYTHONDONTWRITEBYTECODE makes each start of a process compile its imports.
+        "--compile-bytecode",
+        *(f"--group={group}" for group in groups),
+        *options,
+        env={
+            "UV_PROJECT_ENVIRONMENT": session.virtualenv.location,
+            "UV_PYTHON": session.virtualenv.location,
+            "UV_PYTHON_DOWNLOADS": "never",
+        },
+    )
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Verify the models of testdata/ and show a verdict of each kind."""
+    sync(session)
+    session.run("python", "testdata/demo.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the fast tests with branch coverage; the threshold holds for the whole suite only."""
+    sync(session, "tests")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-m", "not slow", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests marked slow."""
+    sync(session, "tests")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session(python=[version for version in PYTHONS if version != RUNNING])
+def tests_pythons(session: nox.Session) -> None:
+    """Run the fast tests under the other supported Pythons that the machine has."""
+    sync(session, "tests")
+    session.run("pytest", "-m", "not slow", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Check the documentation against the code (`tests` does so too)."""
+    sync(session, "tests")
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format, and who may import whom."""
+    sync(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, strictly."""
+    sync(session, "types")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz every parser: `nox -s fuzz -- --seconds 600`."""
+    sync(session, "fuzz")
+    session.run("python", "-m", "tests.fuzz", *(session.posargs or ["--seconds", FUZZ_SECONDS]))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory against model_signing."""
+    # Installed as users have it: an editable package starts more slowly.
+    sync(session, "bench", options=("--no-editable", "--reinstall-package=model-verify"))
+    session.run("python", "benchmarks/bench.py", *session.posargs)
+
+
+@nox.session
+def testdata(session: nox.Session) -> None:
+    """Make the models of testdata/ anew, each with its own library."""
+    session.install("--requirement", "testdata/requirements.in")
+    session.run("python", "testdata/make.py", *session.posargs)
+
+
+@nox.session
+def corpus(session: nox.Session) -> None:
+    """Make the bundles of tests/corpus/ anew with every released model_signing."""
+    sync(session, "tests")
+    session.run("python", "tests/corpus/make.py", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Refresh uv.lock and requirements/bootstrap.txt: `nox -s lock -- --upgrade`."""
+    session.run("uv", "lock", *session.posargs)
+    session.run(
+        "uv",
+        "export",
+        "--quiet",
+        "--locked",
+        "--only-group=nox",
+        "--output-file=requirements/bootstrap.txt",
+    )
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build the sdist and the wheel, check their metadata, and start what the wheel installs."""
+    sync(session, "release")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("uv", "build", "--out-dir=dist")
+    built = sorted(str(path) for path in Path("dist").iterdir() if path.suffix in {".gz", ".whl"})
+    session.run("twine", "check", "--strict", *built)
+    session.run(
+        "uv", "pip", "install", "--quiet", "--no-deps", "--reinstall", *Path("dist").glob("*.whl")
+    )
+    session.run("model-verify", "version")
