@@ -1,0 +1,88 @@
+"""All commands; each is imported only when it is called."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from verifier_cli import __version__
+from verifier_cli.errors import ModelVerifyError
+from verifier_cli.escape import escape
+from verifier_cli.host.supervise import Interrupted, handle_signals
+from verifier_cli.verdict import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = {
+    "verify": "verify a model against a signature",
+    "init": "verify in a pod, as its mounted policy says",
+    "inspect": "show what a signature claims, unverified",
+    "policy": "check policies and ModelValidation manifests",
+    "render": "turn a ModelValidation into the ConfigMap of its policy",
+    "version": "show versions",
+}
+# As model_signing writes its options, so that people can switch.
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Commands(click.Group):
+    """Finds commands by name without importing those that are not called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the documentation."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the one command."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"verifier_cli.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands with their one line, again without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings=SETTINGS)
+@click.version_option(__version__, prog_name="model-verify")
+def commands() -> None:
+    """Tell whether these are the bytes that somebody you trust signed.
+
+    Exit codes: 0 verified, 10-19 no, 20-29 cannot tell, 2 and 3 a wrong call, 1 a bug.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command; every way it can end has its exit code."""
+    handle_signals()
+    try:
+        code = commands.main(list(arguments), prog_name="model-verify", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return Reason.USAGE.exit_code
+    except click.Abort:
+        return Reason.INTERRUPTED.exit_code
+    except ModelVerifyError as error:
+        return _fail(Reason[error.reason], error.sentence)
+    except Interrupted as error:
+        return _fail(error.reason, str(error))
+    except Exception as error:  # noqa: BLE001  (a bug: said in a line, without a trace)
+        return _fail(Reason.INTERNAL, f"internal error: {type(error).__name__}")
+    # Every command returns its code; one that forgot to must not read as a yes.
+    return code if isinstance(code, int) else Reason.INTERNAL.exit_code
+
+
+def _fail(reason: Reason, sentence: str) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"error: {escape(sentence)}\n")
+    return reason.exit_code

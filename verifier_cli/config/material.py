@@ -1,0 +1,301 @@
+"""Trust material: PEM keys, PEM certificates, sigstore trust roots.
+
+Turns the text that a policy carries, or the file that it points to, into objects that the
+signature modules check with. Nothing here verifies a signature.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from verifier_cli.errors import ConfigError, Problem, TrustUnavailableError
+from verifier_cli.inputs import (
+    MAX_MATERIAL_BYTES,
+    Malformed,
+    Unreadable,
+    read_regular,
+    sha256_hex,
+    strict_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.resources.abc import Traversable
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from sigstore.models import TrustedRoot
+
+    from verifier_cli.policy import Keyless, Material, Policy, Signer
+
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_CONFIG_TYPE = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
+_ROOT_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+_SIGNING_TYPE = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
+_PUBLIC_KEY = re.compile(
+    rb"-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*", re.ASCII
+)
+# Where the sigstore package keeps the trust roots that it ships (see tests/contract).
+_SHIPPED = {
+    "public-good": "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev",
+    "staging": "https%3A%2F%2Ftuf-repo-cdn.sigstage.dev",
+}
+
+Instance = Literal["public-good", "staging"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A signer's material, read but not yet parsed.
+
+    Attributes:
+        data: the bytes; None for a sigstore instance whose root is not in the policy.
+        where: field path or file, for messages.
+    """
+
+    data: bytes | None
+    where: str
+
+
+def material_of(signer: Signer) -> tuple[str, Material | None]:
+    """The signer's material and the name of its field in a policy document."""
+    if signer.method == "key":
+        return "publicKey", signer.public_key
+    if signer.method == "certificate":
+        return "trustAnchors", signer.trust_anchors
+    return "trustRoot", signer.trust_root
+
+
+def load_all(policy: Policy) -> tuple[Loaded, ...]:
+    """Reads the material of every signer and checks every pin.
+
+    Raises:
+        ConfigError: some file cannot be read or is not the pinned one; names all of them.
+    """
+    loaded: list[Loaded] = []
+    problems: list[Problem] = []
+    for index, signer in enumerate(policy.signers):
+        field, material = material_of(signer)
+        where = f"signers[{index}].{field}"
+        try:
+            loaded.append(_load(material, where))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems, source=policy.source)
+    return tuple(loaded)
+
+
+def check_inline(policy: Policy) -> None:
+    """Parses all material that the policy itself carries.
+
+    Raises:
+        ConfigError: names every piece that cannot be used.
+    """
+    problems: list[Problem] = []
+    for index, signer in enumerate(policy.signers):
+        field, given = material_of(signer)
+        if given is None or given.text is None:
+            continue
+        loaded = Loaded(given.text.encode(), f"signers[{index}].{field}")
+        check: dict[str, Callable[[Loaded], object]] = {
+            "publicKey": public_keys,
+            "trustAnchors": certificates,
+            "trustRoot": trusted_root,
+        }
+        try:
+            check[field](loaded)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems, source=policy.source)
+
+
+def _load(material: Material | None, where: str) -> Loaded:
+    if material is None:
+        return Loaded(None, where)
+    if material.path is None:
+        return Loaded((material.text or "").encode(), where)
+    try:
+        data = read_regular(material.path, MAX_MATERIAL_BYTES)
+    except Unreadable as error:
+        raise ConfigError(Problem(f"{where}Path", f"{material.path}: {error}")) from None
+    if material.sha256 is not None and sha256_hex(data) != material.sha256:
+        detail = f"{material.path} has SHA-256 {sha256_hex(data)}, pinned is {material.sha256}"
+        raise ConfigError(Problem(f"{where}Path", detail))
+    return Loaded(data, material.path)
+
+
+def public_keys(loaded: Loaded) -> tuple[ec.EllipticCurvePublicKey, ...]:
+    """Parses one or more PEM public keys, each on a curve of `CURVES` (algorithm registry).
+
+    Raises:
+        ConfigError: no key, another kind of key, or something besides the keys.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    data = loaded.data or b""
+    blocks = _PUBLIC_KEY.findall(data)
+    if not blocks or _PUBLIC_KEY.sub(b"", data).strip():
+        detail = "is not a PEM public key ('-----BEGIN PUBLIC KEY-----')"
+        if b"PRIVATE KEY" in data:
+            detail = "holds a private key: give its public half, and consider it leaked"
+        elif b"BEGIN CERTIFICATE" in data:
+            detail = "holds a certificate: use the certificate method for it"
+        raise ConfigError(Problem(loaded.where, detail))
+    keys = []
+    for block in blocks:
+        try:
+            key = load_pem_public_key(block)
+        except Exception as error:  # noqa: BLE001  (ValueError, UnsupportedAlgorithm and kin)
+            detail = f"is not a public key that can be read: {type(error).__name__}"
+            raise ConfigError(Problem(loaded.where, detail)) from None
+        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in CURVES:
+            kind = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else _kind(key)
+            detail = f"is a key of kind {kind}; only {', '.join(CURVES)} can be used"
+            raise ConfigError(Problem(loaded.where, detail))
+        keys.append(key)
+    return tuple(keys)
+
+
+def _kind(key: object) -> str:
+    return type(key).__name__.lstrip("_").removesuffix("PublicKey") or "unknown"
+
+
+def certificates(
+    loaded: Loaded,
+) -> tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]:
+    """Parses PEM certificates into anchors (the self-signed ones) and intermediates.
+
+    Raises:
+        ConfigError: not PEM, no certificate, or no anchor among them.
+    """
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(loaded.data or b"")
+        anchors = tuple(certificate for certificate in found if _is_self_signed(certificate))
+    except Exception as error:  # noqa: BLE001  (ValueError and kin on hostile DER)
+        detail = f"holds no PEM certificate that can be read: {type(error).__name__}"
+        raise ConfigError(Problem(loaded.where, detail)) from None
+    if not anchors:
+        detail = "holds no self-signed certificate; a chain must end in one: add the root"
+        raise ConfigError(Problem(loaded.where, detail))
+    return anchors, tuple(certificate for certificate in found if certificate not in anchors)
+
+
+def _is_self_signed(certificate: x509.Certificate) -> bool:
+    """Whether its own key signed it; the same name alone proves nothing."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def check_trust_root(loaded: Loaded) -> str:
+    """Returns the text of a ClientTrustConfig made from either of the two accepted forms.
+
+    Raises:
+        ConfigError: neither a ClientTrustConfig nor a trusted root, by its media type.
+    """
+    try:
+        document = strict_json(loaded.data or b"")
+    except Malformed as error:
+        raise ConfigError(Problem(loaded.where, str(error))) from None
+    media_type = document.get("mediaType") if isinstance(document, dict) else None
+    if media_type == _CONFIG_TYPE:
+        root = document.get("trustedRoot")
+    elif media_type == _ROOT_TYPE:
+        root = document
+    else:
+        detail = f"mediaType is {media_type!r}, neither {_CONFIG_TYPE!r} nor {_ROOT_TYPE!r}"
+        raise ConfigError(Problem(loaded.where, detail))
+    # Only the root of a ClientTrustConfig decides; what is for signing need not be sound.
+    signing = {"mediaType": _SIGNING_TYPE}
+    return json.dumps({"mediaType": _CONFIG_TYPE, "trustedRoot": root, "signingConfig": signing})
+
+
+def trusted_root(loaded: Loaded) -> TrustedRoot:
+    """Parses a sigstore trust root that a policy carries or points to.
+
+    Raises:
+        ConfigError: it is not one.
+    """
+    from sigstore.errors import Error
+    from sigstore.models import ClientTrustConfig
+
+    text = check_trust_root(loaded)
+    try:
+        return ClientTrustConfig.from_json(text).trusted_root
+    except (ValueError, Error) as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(Problem(loaded.where, f"is not a sigstore trust root: {first}")) from None
+
+
+def root_of(signer: Keyless, loaded: Loaded, *, online: bool) -> TrustedRoot:
+    """The trust root for a keyless signer: its own, or that of a sigstore instance.
+
+    Raises:
+        ConfigError: its own is not one.
+        TrustUnavailableError: `online`, and the instance's cannot be fetched.
+    """
+    if loaded.data is not None:
+        return trusted_root(loaded)
+    instance: Instance = "staging" if signer.staging else "public-good"
+    return refreshed_trusted_root(instance) if online else shipped_trusted_root(instance)
+
+
+def reference_form(signer: Signer, loaded: Loaded) -> bytes:
+    """The material as model-signing reads it: PEM, or a ClientTrustConfig (shipped if none).
+
+    Raises:
+        ConfigError: the material cannot be used.
+    """
+    if signer.method != "sigstore":
+        return loaded.data or b""
+    if loaded.data is None:
+        instance: Instance = "staging" if signer.staging else "public-good"
+        loaded = Loaded(_shipped(instance).read_bytes(), loaded.where)
+    return check_trust_root(loaded).encode()
+
+
+def shipped_trusted_root(instance: Instance) -> TrustedRoot:
+    """The trust root that the sigstore package ships: no network, nothing written."""
+    from importlib.resources import as_file
+
+    from sigstore.models import TrustedRoot
+
+    with as_file(_shipped(instance)) as path:
+        return TrustedRoot.from_file(str(path))
+
+
+def _shipped(instance: Instance) -> Traversable:
+    from importlib.resources import files
+
+    return files("sigstore._store") / _SHIPPED[instance] / "trusted_root.json"
+
+
+def refreshed_trusted_root(instance: Instance) -> TrustedRoot:
+    """Fetches the current trust root over TUF; keeps it in the user's cache.
+
+    Raises:
+        TrustUnavailableError: it cannot be fetched, or nothing can be written under HOME.
+    """
+    from sigstore.errors import Error
+    from sigstore.models import ClientTrustConfig
+
+    fetch = ClientTrustConfig.staging if instance == "staging" else ClientTrustConfig.production
+    try:
+        return fetch().trusted_root
+    except (Error, OSError, ValueError) as error:
+        cause = error.__cause__ or error
+        message = f"the trust root of sigstore's {instance} instance cannot be refreshed: {cause}"
+        advice = "Check the network and that HOME can be written, or leave out --online"
+        raise TrustUnavailableError(message, advice=advice) from None

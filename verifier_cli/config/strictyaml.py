@@ -1,0 +1,92 @@
+"""YAML without its surprises: no aliases, no duplicate keys, no `yes` that means true."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from verifier_cli.inputs import Malformed
+
+# The core schema of YAML 1.2, which is what people mean: no dates, no octals, no yes and no.
+_RESOLVERS = {
+    "tag:yaml.org,2002:bool": (re.compile(r"true|True|TRUE|false|False|FALSE"), "tTfF"),
+    "tag:yaml.org,2002:null": (re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
+    "tag:yaml.org,2002:int": (re.compile(r"[-+]?(?:0|[1-9][0-9]*)"), "-+0123456789"),
+    "tag:yaml.org,2002:float": (
+        re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"),
+        "-+0123456789.",
+    ),
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with the restrictions named above."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own protocol)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise Malformed("uses a YAML alias, which is not accepted")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str):
+                raise Malformed(f"holds the key {key!r}, which is not text")
+            if keys.count(key) > 1:
+                raise Malformed(f"holds the key {key!r} twice")
+        return super().construct_mapping(node, deep)
+
+
+for _tag, (_expression, _first) in _RESOLVERS.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_expression.pattern})\Z"), list(_first))
+
+
+def load_all(raw: bytes) -> list[Any]:
+    """Parses every YAML document that is not empty.
+
+    Raises:
+        Malformed: not UTF-8, not YAML, or YAML that is not accepted.
+    """
+    try:
+        text = raw.decode("utf-8")
+        return [value for value in yaml.load_all(text, Loader=_Loader) if value is not None]
+    except UnicodeDecodeError:
+        raise Malformed("is not UTF-8") from None
+    except RecursionError:
+        raise Malformed("nests too deeply") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
+        raise Malformed(f"is not YAML: {error.problem or error.context}{where}") from None
+    except yaml.YAMLError as error:
+        raise Malformed(f"is not YAML: {str(error).splitlines()[0]}") from None
+    except Malformed:
+        raise
+    except ValueError as error:
+        raise Malformed(f"is not YAML that can be read: {error}") from None
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes multi-line text as a block, as people write PEM."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def dump(value: object) -> str:
+    """One YAML document for people, keys in the order given."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def dump_all(values: list[dict[str, Any]]) -> str:
+    """Several YAML documents."""
+    return "---\n".join(dump(value) for value in values)

@@ -1,0 +1,1 @@
+"""What a process meets: logs, signals, deadlines, CPUs."""

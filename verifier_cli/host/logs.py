@@ -1,0 +1,90 @@
+"""The log: one JSON object a line on standard error (docs/reference/log.schema.json)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Literal
+
+from verifier_cli.escape import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Level = Literal["debug", "info", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
+# Events that are more than news; every other one is "info".
+_EVENT_LEVELS: dict[str, Level] = {"error": "error", "trace": "debug"}
+
+
+class Log:
+    """Writes events as lines; an `Observer` of the procedure. Safe to use from any thread.
+
+    Args:
+        stream: where lines go.
+        level: the least level that is written.
+        form: `json`, or `console` for people.
+        context: fields that every line carries.
+    """
+
+    def __init__(
+        self,
+        stream: IO[str],
+        *,
+        level: Level = "info",
+        form: Literal["json", "console"] = "json",
+        context: Mapping[str, object] | None = None,
+    ) -> None:
+        """Keeps where and how to write."""
+        self._stream = stream
+        self._least = LEVELS.index(level)
+        self._form = form
+        self._context = dict(context or {})
+        self._lock = threading.Lock()
+        self._broken = False
+
+    def event(self, event: str, message: str, **fields: object) -> None:
+        """Writes one event; a field that is None is left out.
+
+        A reader who went away (a closed pipe) never changes a verdict: the log just ends.
+        """
+        level = _level(event, fields)
+        if LEVELS.index(level) < self._least or self._broken:
+            return
+        now = datetime.now(UTC)
+        line = {
+            "time": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+            "level": level,
+            "event": event,
+            "msg": escape(message),
+        }
+        for name, value in {**self._context, **fields}.items():
+            if value is not None:
+                line[name] = escape(value) if isinstance(value, str) else value  # type: ignore[assignment]
+        text = json.dumps(line) if self._form == "json" else _console(line)
+        with self._lock:
+            try:
+                self._stream.write(text + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._broken = True
+
+
+def _level(event: str, fields: Mapping[str, object]) -> Level:
+    if event == "finding":
+        severity = fields.get("severity")
+        return "error" if severity == "error" else "warning" if severity == "warning" else "info"
+    if event == "verify.finished":
+        return "info" if fields.get("verdict") == "TRUSTED" else "error"
+    if event == "policy.loaded" and fields.get("pinned") is False:
+        return "warning"
+    return _EVENT_LEVELS.get(event, "info")
+
+
+def _console(line: Mapping[str, object]) -> str:
+    rest = {
+        name: value for name, value in line.items() if name not in ("time", "level", "event", "msg")
+    }
+    fields = " ".join(f"{name}={value}" for name, value in rest.items())
+    return f"{line['level']}: {line['msg']}{fields and '  '}{fields}"

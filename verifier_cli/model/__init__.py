@@ -1,0 +1,1 @@
+"""Finding, walking, comparing and hashing a model."""

@@ -1,0 +1,1 @@
+"""The signature file, the signed statement, and the three methods."""

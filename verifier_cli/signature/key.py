@@ -1,0 +1,59 @@
+"""The key method: a long-lived elliptic-curve key (OMS 4.1, 8.2)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+
+from verifier_cli.signature.envelope import check_envelope
+from verifier_cli.verdict import Code, Evidence, Finding
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from verifier_cli.policy import Key
+    from verifier_cli.signature.bundle import Bundle
+
+
+def authenticate(
+    bundle: Bundle, signer: Key, keys: tuple[ec.EllipticCurvePublicKey, ...]
+) -> Evidence | Finding:
+    """Returns evidence if one of the signer's `keys` signed, else why none did."""
+    refusal = Finding(Code.KEY_MISMATCH, "the policy names no key")
+    for key in keys:
+        pem = _encoded(key, serialization.Encoding.PEM)
+        fingerprint = hashlib.sha256(pem).hexdigest()
+        mismatch = _mismatch(bundle, key, fingerprint) or check_envelope(bundle, key)
+        if mismatch is None:
+            return Evidence("key", name=signer.name, fingerprint=fingerprint)
+        if mismatch.code is Code.SIGNATURE_WRONG or refusal.actual is None:
+            refusal = mismatch
+    return refusal
+
+
+def _mismatch(bundle: Bundle, key: ec.EllipticCurvePublicKey, fingerprint: str) -> Finding | None:
+    """Compares the key with what the bundle says of it: a hint, or before 1.1 the key itself."""
+    der = _encoded(key, serialization.Encoding.DER)
+    claimed = bundle.hint
+    if claimed is not None and claimed.lower() not in (
+        fingerprint,
+        hashlib.sha256(der).hexdigest(),
+    ):
+        return _other_key(fingerprint, claimed)
+    if bundle.raw_key is not None and bundle.raw_key.strip() not in (
+        der,
+        _encoded(key, serialization.Encoding.PEM).strip(),
+    ):
+        return _other_key(fingerprint, hashlib.sha256(bundle.raw_key).hexdigest())
+    return None
+
+
+def _other_key(expected: str, actual: str) -> Finding:
+    detail = "the signature says that another key made it, by the SHA-256 of that key"
+    return Finding(Code.KEY_MISMATCH, detail, expected=expected, actual=actual)
+
+
+def _encoded(key: ec.EllipticCurvePublicKey, encoding: serialization.Encoding) -> bytes:
+    return key.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
