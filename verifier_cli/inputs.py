@@ -9,10 +9,7 @@ import hashlib
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Any, NoReturn
 
 MIB = 1 << 20
 MAX_BUNDLE_BYTES = 32 * MIB
@@ -123,15 +120,12 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _deeper_than(value: object, levels: int) -> bool:
-    if isinstance(value, dict):
-        children: Iterable[object] = value.values()
-    elif isinstance(value, list):
-        children = value
-    else:
-        return False
-    if levels == 0:
-        return True
-    return any(_deeper_than(c, levels - 1) for c in children if isinstance(c, (dict, list)))
+    """Whether containers nest more than `levels` deep."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(levels):
+        children = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [child for some in children for child in some if isinstance(child, (dict, list))]
+    return bool(level)
 
 
 def canonical_json(value: object) -> bytes:

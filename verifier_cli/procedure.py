@@ -36,7 +36,8 @@ from verifier_cli.verdict import Code, Evidence, Finding, SignatureFacts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from verifier_cli.model.digest import Comparison, Progress
+    from verifier_cli.model.digest import Comparison
+    from verifier_cli.model.progress import Progress
     from verifier_cli.model.walk import Tree
     from verifier_cli.policy import ModelRules, Signer
     from verifier_cli.signature.authenticate import Trust

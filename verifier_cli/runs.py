@@ -22,7 +22,7 @@ from verifier_cli.verdict import Code, Finding, ModelReport, PolicyFacts, Report
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from verifier_cli.model.digest import Progress
+    from verifier_cli.model.progress import Progress
     from verifier_cli.policy import ModelRules, Policy, Signer
     from verifier_cli.procedure import Observer
     from verifier_cli.verdict import Mode, Reason

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from verifier_cli.host.logs import Log
-    from verifier_cli.model.digest import Progress
+    from verifier_cli.model.progress import Progress
 
 # Most models are done before a bar could be read.
 _MIN_BYTES = 64 << 20

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from verifier_cli.host.logs import Log
-    from verifier_cli.model.digest import Progress
+    from verifier_cli.model.progress import Progress
     from verifier_cli.policy import Policy
     from verifier_cli.runs import Settings
     from verifier_cli.verdict import Report

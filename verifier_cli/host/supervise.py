@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from verifier_cli.errors import DeadlineError
-from verifier_cli.model.digest import Progress
+from verifier_cli.model.progress import Progress
 from verifier_cli.verdict import Reason
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from verifier_cli.model.digest import Wanted
+from verifier_cli.model.stability import Wanted
 from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from verifier_cli.model.digest import Piece
+    from verifier_cli.model.stability import Piece
     from verifier_cli.model.walk import Tree
 
 

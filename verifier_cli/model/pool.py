@@ -1,0 +1,42 @@
+"""Runs jobs on a few threads, each with one read buffer of its own."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+
+BUFFER_BYTES = 512 * 1024
+
+
+def run(jobs: deque[Callable[[bytearray], None]], workers: int) -> None:
+    """Empties the queue on `workers` threads, the calling one among them.
+
+    Raises:
+        BaseException: the first that any job raised; the others then end after their job.
+    """
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        buffer = bytearray(BUFFER_BYTES)
+        while not errors:
+            try:
+                job = jobs.popleft()
+            except IndexError:
+                return
+            try:
+                job(buffer)
+            except BaseException as error:  # noqa: BLE001  (raised again by the caller)
+                errors.append(error)
+
+    others = [threading.Thread(target=work, daemon=True) for _ in range(workers - 1)]
+    for thread in others:
+        thread.start()
+    work()
+    for thread in others:
+        thread.join()
+    if errors:
+        raise errors[0]
