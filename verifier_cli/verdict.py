@@ -47,7 +47,7 @@ class Reason(enum.Enum):
     SIGNATURE_MISSING = (13, "no signature was found, or more than one candidate")
     POLICY_VIOLATION = (
         14,
-        "authentic and equal, but something that is never allowed is in the model",
+        "authentic and as signed, but something is there that is not allowed",
     )
     MODEL_UNREADABLE = (
         20,

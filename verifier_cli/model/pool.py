@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
-BUFFER_BYTES = 512 * 1024
+BUFFER_BYTES = 1 << 20
 
 
 def run(jobs: deque[Callable[[bytearray], None]], workers: int) -> None:

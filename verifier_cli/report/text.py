@@ -61,7 +61,7 @@ def facts(model: dict[str, Any]) -> list[tuple[str, str]]:
         if signer["signedAt"]:
             rows.append(("signed at", signer["signedAt"]))
     if model["files"]:
-        rows.append(("verified", f"{model['files']} files, {size(model['bytes'])}"))
+        rows.append(("as signed", f"{model['files']} files, {size(model['bytes'])}"))
     if model["ignored"]:
         rows.append(("ignored", ", ".join(model["ignored"])))
     return rows
