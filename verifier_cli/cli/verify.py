@@ -12,7 +12,7 @@ from verifier_cli.cli.commands import SETTINGS
 from verifier_cli.cli.output import emit
 from verifier_cli.cli.progress import watcher
 from verifier_cli.host.cpus import granted
-from verifier_cli.host.logs import LEVELS, Level, Log
+from verifier_cli.host.logs import LEVELS, Log
 from verifier_cli.host.session import decide
 from verifier_cli.policy import MAX_TIMEOUT_SECONDS
 from verifier_cli.runs import Settings
@@ -106,7 +106,7 @@ def _hyphens(name: str) -> str:
 @click.option(
     "--log-level",
     type=click.Choice(LEVELS),
-    help="Least level that is logged.  [default: info; warning on a terminal]",
+    help="Least level that is logged.  [default: info; no log on a terminal]",
 )
 @click.option(
     "--log-format",
@@ -141,8 +141,9 @@ def command(**options: Any) -> int:  # noqa: ANN401  (click passes what it parse
 
 
 def _log(stream: TextIO, options: dict[str, Any]) -> Log:
-    form = options["log_format"]
+    form, level = options["log_format"], options["log_level"]
     if form == "auto":
         form = "console" if stream.isatty() else "json"
-    level: Level = options["log_level"] or ("warning" if form == "console" else "info")
-    return Log(stream, level=level, form=form)
+        # On a terminal the report says it all, and better.
+        return Log(stream, level=level or (None if form == "console" else "info"), form=form)
+    return Log(stream, level=level or "info", form=form)

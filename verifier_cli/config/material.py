@@ -81,11 +81,12 @@ def load_all(policy: Policy) -> tuple[Loaded, ...]:
         field, material = material_of(signer)
         where = f"signers[{index}].{field}"
         try:
-            loaded.append(_load(material, where))
+            # On a command line the file says more than the place it takes in a document.
+            loaded.append(_load(material, "" if policy.local else f"{where}Path", where))
         except ConfigError as error:
             problems += error.problems
     if problems:
-        raise ConfigError(*problems, source=policy.source)
+        raise ConfigError(*problems, source="" if policy.local else policy.source)
     return tuple(loaded)
 
 
@@ -114,7 +115,7 @@ def check_inline(policy: Policy) -> None:
         raise ConfigError(*problems, source=policy.source)
 
 
-def _load(material: Material | None, where: str) -> Loaded:
+def _load(material: Material | None, field: str, where: str) -> Loaded:
     if material is None:
         return Loaded(None, where)
     if material.path is None:
@@ -122,10 +123,10 @@ def _load(material: Material | None, where: str) -> Loaded:
     try:
         data = read_regular(material.path, MAX_MATERIAL_BYTES)
     except Unreadable as error:
-        raise ConfigError(Problem(f"{where}Path", f"{material.path}: {error}")) from None
+        raise ConfigError(Problem(field, f"{material.path}: {error}")) from None
     if material.sha256 is not None and sha256_hex(data) != material.sha256:
         detail = f"{material.path} has SHA-256 {sha256_hex(data)}, pinned is {material.sha256}"
-        raise ConfigError(Problem(f"{where}Path", detail))
+        raise ConfigError(Problem(field, detail))
     return Loaded(data, material.path)
 
 

@@ -23,7 +23,7 @@ class Log:
 
     Args:
         stream: where lines go.
-        level: the least level that is written.
+        level: the least level that is written; None writes nothing.
         form: `json`, or `console` for people.
         context: fields that every line carries.
     """
@@ -32,13 +32,13 @@ class Log:
         self,
         stream: IO[str],
         *,
-        level: Level = "info",
+        level: Level | None = "info",
         form: Literal["json", "console"] = "json",
         context: Mapping[str, object] | None = None,
     ) -> None:
         """Keeps where and how to write."""
         self._stream = stream
-        self._least = LEVELS.index(level)
+        self._least = len(LEVELS) if level is None else LEVELS.index(level)
         self._form = form
         self._context = dict(context or {})
         self._lock = threading.Lock()

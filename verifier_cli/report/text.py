@@ -101,7 +101,9 @@ def show(document: dict[str, Any], stream: IO[str]) -> None:
         for name, value in facts(model):
             console.print(Text.assemble((f"  {name:<10} ", "dim"), value))
         if model["findings"]:
-            table = Table("", "Finding", "Where", "What", box=None, padding=(0, 2, 0, 0))
+            table = Table(box=None, padding=(0, 2, 0, 0))
+            for column in ("", "Finding", "Where", "What"):
+                table.add_column(column, overflow="fold")
             for finding in model["findings"][:MAX_FINDINGS]:
                 table.add_row(
                     *(Text(cell) for cell in _cells(finding)),
