@@ -142,8 +142,9 @@ def command(**options: Any) -> int:  # noqa: ANN401  (click passes what it parse
 
 def _log(stream: TextIO, options: dict[str, Any]) -> Log:
     form, level = options["log_format"], options["log_level"]
-    if form == "auto":
-        form = "console" if stream.isatty() else "json"
+    if form != "auto":
+        return Log(stream, level=level or "info", form=form)
+    if stream.isatty():
         # On a terminal the report says it all, and better.
-        return Log(stream, level=level or (None if form == "console" else "info"), form=form)
-    return Log(stream, level=level or "info", form=form)
+        return Log(stream, level=level, form="console")
+    return Log(stream, level=level or "info", form="json")
