@@ -105,7 +105,7 @@ class Procedure:
         self._progress = progress
         self._workers = workers
         # A model under several policies with the same rules is walked and hashed once.
-        self._contents: dict[tuple[ModelRules, str], tuple[Tree, Comparison, list[Finding]]] = {}
+        self._contents: dict[tuple[object, ...], tuple[Tree, Comparison, list[Finding]]] = {}
 
     def prepare(self, trail: Trail) -> Root:
         """Steps 2 and 3: opens the model and reads its signature; the caller closes the root.
@@ -169,7 +169,7 @@ class Procedure:
 
     def _content(self, trail: Trail, root: Root, manifest: SignedManifest) -> None:
         signature = _require(trail.signature)
-        key = (trail.rules, signature.sha256)
+        key = (trail.rules, signature.sha256, root.identity)
         if key not in self._contents:
             self._contents[key] = self._look(root, signature.path, manifest, trail.rules)
         tree, comparison, findings = self._contents[key]

@@ -72,7 +72,7 @@ class Digester:
         groups = by_directory(wanted)
         stability = Stability(self._root, groups, self._findings)
         self._stamps = stability.stamps
-        self._progress.total = sum(stamp.size for stamp in self._stamps.values())
+        self._progress.total += sum(stamp.size for stamp in self._stamps.values())
         self._hash(groups, workers)
         stability.recheck(self._tree)
         result = Comparison(findings=list(self._findings))

@@ -10,7 +10,10 @@ class Cancelled(Exception):  # noqa: N818  (an order, not a fault)
 
 
 class Progress:
-    """Bytes to hash and bytes hashed; readable from another thread, which may also cancel."""
+    """Bytes to hash and bytes hashed, of all models begun so far.
+
+    Another thread may read them, and may cancel the work.
+    """
 
     def __init__(self) -> None:
         """Starts at zero."""

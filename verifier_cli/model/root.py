@@ -78,6 +78,12 @@ class Root:
             self.path = resolved
         self._bases = {MODEL: os.open(self.path, _DIRECTORY)}
 
+    @property
+    def identity(self) -> tuple[int, int, str | None]:
+        """Device, inode and single file: equal only for the very same opened model."""
+        status = os.fstat(self._bases[MODEL])
+        return status.st_dev, status.st_ino, self.file
+
     def __enter__(self) -> Self:
         """Returns itself, open."""
         return self
