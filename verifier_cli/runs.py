@@ -75,10 +75,13 @@ def verify(
     procedure = Procedure(observer, progress, settings.workers)
     outcomes: list[tuple[Reason, Mode]] = []
     models: list[ModelReport] = []
+    notes: list[Finding] = []
     for policy in policies:
-        for model in _Run(policy, settings, observer, procedure).models():
+        run = _Run(policy, settings, observer, procedure)
+        for model in run.models():
             models.append(model)
             outcomes.append((model.reason, policy.mode))
+        notes += run.notes
     reason = weightiest(reason for reason, _ in outcomes)
     return Report(
         verdict=reason.verdict,
@@ -90,6 +93,7 @@ def verify(
         duration_ms=clock.milliseconds(),
         models=tuple(models),
         policies=_facts(policies),
+        findings=tuple(notes),
     )
 
 
@@ -117,7 +121,11 @@ def undecided(
 
 
 class _Run:
-    """The models of one policy."""
+    """The models of one policy.
+
+    Attributes:
+        notes: what concerns no single one of them.
+    """
 
     def __init__(
         self, policy: Policy, settings: Settings, observer: Observer, procedure: Procedure
@@ -128,6 +136,7 @@ class _Run:
         self._procedure = procedure
         self._loaded = material.load_all(policy)  # step 1
         self._trust = _trust(policy, self._loaded, online=settings.online)
+        self.notes: list[Finding] = []
 
     def models(self) -> Iterator[ModelReport]:
         for rules in self._policy.models:
@@ -172,8 +181,12 @@ class _Run:
                 continue
             for path in models:
                 yield self._model(_rules_below(here, root, path))
-            if uncovered := _uncovered(here, root, models):
+            uncovered, ignored = _uncovered(here, root, models)
+            if uncovered:
                 yield self._report(Trail(here, uncovered))
+            if ignored:
+                detail = f"left out below {root}: {', '.join(sorted(ignored))}"
+                self.notes.append(Finding(Code.LEFT_OUT, detail))
 
     def _report(self, trail: Trail, reason: Reason | None = None) -> ModelReport:
         reason = reason or judge(trail.examination())  # step 8
@@ -233,23 +246,25 @@ def _rules_below(rules: ModelRules, root: str, path: str) -> ModelRules:
     return dataclasses.replace(rules, path=path, ignore_paths=ignore)
 
 
-def _uncovered(rules: ModelRules, root: str, models: Sequence[str]) -> list[Finding]:
-    """Findings about what lies below a root, but in none of its models."""
+def _uncovered(
+    rules: ModelRules, root: str, models: Sequence[str]
+) -> tuple[list[Finding], set[str]]:
+    """Findings about what lies below a root but in none of its models, and what was ignored."""
     covered = frozenset(os.path.relpath(model, root) for model in models)
     if "." in covered:
-        return []
+        return [], set()
     try:
         with Root(root) as opened:
             ignore = left_out(rules) | covered
             walk = Walk(opened, ignore=ignore, skip=frozenset(), follow=rules.allow_symlinks)
             tree = walk.run()
     except OSError as error:
-        return [unreadable_model(error)]
+        return [unreadable_model(error)], set()
     findings = [hazard for hazard in tree.hazards if hazard.code.reason]
     if not rules.ignore_unsigned_files:
         detail = "is in the volume, but no model there covers it"
         findings += [Finding(Code.FILE_UNSIGNED, detail, path=name) for name in sorted(tree.files)]
-    return findings
+    return findings, set(tree.ignored) - covered
 
 
 def _mode(policies: Sequence[Policy]) -> Mode:

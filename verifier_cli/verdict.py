@@ -124,11 +124,11 @@ class Code(enum.Enum):
     NO_FILE_SIGNED = (Reason.POLICY_VIOLATION, "the signature covers no file at all")
     SIGNER_UNNAMED = (Severity.WARNING, "any certificate under the anchors is accepted")
     MATERIAL_UNPINNED = (Severity.WARNING, "whoever writes this path decides whom to trust")
-    POLICY_UNPINNED = (Severity.WARNING, "no digest pins the policy")
     FORMAT_DEPRECATED = (Severity.WARNING, "the signature has a form that is no longer produced")
     NOT_TO_THE_LETTER = (Severity.WARNING, "the signature departs from the specification")
     ENGINE_REFERENCE = (Severity.WARNING, "the reference engine looks at less than the native one")
     UNSIGNED_TOLERATED = (Severity.NOTE, "unsigned files are there and the policy tolerates them")
+    LEFT_OUT = (Severity.NOTE, "paths beside the models of a volume were left out")
     EMPTY_DIRECTORY = (Severity.NOTE, "an empty directory, which no signature can cover")
     OUTCOME_OF_ENGINE = (Severity.NOTE, "what one of two engines said")
 

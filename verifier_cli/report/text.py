@@ -78,6 +78,8 @@ def describe(finding: dict[str, Any]) -> str:
 
 def closing(document: dict[str, Any]) -> Iterator[str]:
     """The last lines: what ended the run, and what the exit code means."""
+    for finding in document["findings"]:
+        yield f"{finding['severity']:<10} {describe(finding)}"
     if document["error"]:
         yield f"{document['verdict']}  {document['error']}"
     reason = Reason[document["reason"]]
