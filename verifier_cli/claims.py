@@ -7,16 +7,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from verifier_cli.config.manifest import GROUP
 from verifier_cli.inputs import Malformed
 from verifier_cli.signature.bundle import parse_bundle
-from verifier_cli.signature.fulcio import identities, issuer_of
+from verifier_cli.signature.leaf import (
+    fulcio_identities,
+    fulcio_issuers,
+    names,
+    parse_certificate,
+)
 from verifier_cli.signature.statement import decode_statement
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from verifier_cli.signature.bundle import Bundle
     from verifier_cli.signature.statement import SignedManifest
 
@@ -43,12 +49,10 @@ def read_claims(raw: bytes) -> Claims:
     """
     bundle = parse_bundle(raw)
     try:
-        certificates = tuple(x509.load_der_x509_certificate(der) for der in bundle.certificates)
+        certificates = tuple(parse_certificate(der) for der in bundle.certificates)
         manifest = decode_statement(bundle.payload)
     except Malformed as error:
         return Claims(bundle, None, (), str(error))
-    except ValueError:
-        return Claims(bundle, None, (), "it holds a certificate that cannot be parsed")
     return Claims(bundle, manifest, certificates)
 
 
@@ -90,13 +94,24 @@ def _signer(claims: Claims) -> dict[str, Any]:
         return {}
     leaf = claims.certificates[0]
     return {
-        "identities": identities(leaf),
-        "issuer": issuer_of(leaf) if bundle.method == "sigstore" else None,
+        "identities": _identities(claims),
+        "issuer": ", ".join(sorted(fulcio_issuers(leaf))) or None,
         "subject": leaf.subject.rfc4514_string(),
         "issuedBy": leaf.issuer.rfc4514_string(),
         "validFrom": f"{leaf.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
         "validUntil": f"{leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
     }
+
+
+def _identities(claims: Claims) -> list[str]:
+    """The names by which a policy could demand the leaf, the most telling first."""
+    if not claims.certificates:
+        return []
+    leaf = claims.certificates[0]
+    if claims.bundle.method == "sigstore":
+        return fulcio_identities(leaf)
+    borne = names(leaf)
+    return [*borne["uri"], *borne["email"], *borne["dns"], *borne["subject"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,22 +155,32 @@ def _for_key(claims: Claims, to_do: list[str]) -> dict[str, Any]:
 def _for_certificate(claims: Claims, to_do: list[str]) -> dict[str, Any]:
     if not claims.certificates:
         raise Malformed(claims.fault or "holds no certificate")
-    leaf, last = claims.certificates[0], claims.certificates[-1]
-    names = identities(leaf) or [leaf.subject.rfc4514_string()]
+    last = claims.certificates[-1]
+    if not _identities(claims):
+        raise Malformed("names no identity")
     if last.issuer == last.subject:
         authority = last.public_bytes(Encoding.PEM).decode()
     else:
         to_do.append(f"put the root there that issued {last.issuer.rfc4514_string()}")
         authority = "/trust/ca.pem"
-    return {"pkiConfig": {"certificateAuthority": authority, "certificateIdentity": names[0]}}
+    return {
+        "pkiConfig": {
+            "certificateAuthority": authority,
+            "certificateIdentity": _identities(claims)[0],
+        }
+    }
 
 
 def _for_sigstore(claims: Claims, to_do: list[str]) -> dict[str, Any]:
     if not claims.certificates:
         raise Malformed(claims.fault or "holds no certificate")
-    leaf = claims.certificates[0]
-    names, issuer = identities(leaf), issuer_of(leaf)
-    if not names or issuer is None:
-        raise Malformed("names no identity or no issuer")
+    who, issuers = _identities(claims), fulcio_issuers(claims.certificates[0])
+    if not who or len(issuers) != 1:
+        raise Malformed("does not name an identity and one issuer")
     to_do.append("add clientTrustConfig if this was not signed with sigstore's public instance")
-    return {"sigstoreConfig": {"certificateIdentity": names[0], "certificateOidcIssuer": issuer}}
+    return {
+        "sigstoreConfig": {
+            "certificateIdentity": who[0],
+            "certificateOidcIssuer": issuers.pop(),
+        }
+    }

@@ -24,9 +24,11 @@ def escape(text: str) -> str:
         text: any string, also one decoded with `surrogateescape`: its undecodable bytes
             become `\bNN`, which no other character does.
     """
-    if text.isprintable() and "\\" not in text:
+    if text.isprintable() and "\\" not in text and "##" not in text:
         return text
-    return "".join(_escape_character(character) for character in text)
+    safe = "".join(_escape_character(character) for character in text)
+    # CI runners obey "##[...]" and "##vso[...]" wherever in a line of the log they stand.
+    return safe.replace("##", "#\\x23")
 
 
 def _escape_character(character: str) -> str:
@@ -57,4 +59,4 @@ def unescape(text: str) -> str:
 
 def clip(text: str, limit: int) -> str:
     """Cuts `text` to at most `limit` characters, the last one an ellipsis when cut."""
-    return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
+    return text if len(text) <= limit else (text[:limit][:-1] + "…")[:limit]

@@ -16,8 +16,8 @@ from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.host.cpus import granted
 from verifier_cli.host.logs import LEVELS, Level, Log
 from verifier_cli.host.session import Ticker, decide, write
-from verifier_cli.host.supervise import handle_signals
-from verifier_cli.inputs import sha256_hex
+from verifier_cli.host.supervise import Interrupted, handle_signals
+from verifier_cli.inputs import sha256_hex, why
 from verifier_cli.policy import is_absolute_path
 from verifier_cli.report import json, termination
 from verifier_cli.report.document import to_document
@@ -35,8 +35,11 @@ MAX_POLICIES = 64
 
 def main() -> int:
     """Verifies what the mounted policy says and returns the exit code."""
-    handle_signals()
-    return run(os.environ, sys.stdout.buffer, sys.stderr)
+    try:
+        handle_signals()
+        return run(os.environ, sys.stdout.buffer, sys.stderr)
+    except Interrupted as error:
+        return error.reason.exit_code
 
 
 def run(environ: Mapping[str, str], stdout: IO[bytes], stderr: IO[str]) -> int:
@@ -55,7 +58,7 @@ def run(environ: Mapping[str, str], stdout: IO[bytes], stderr: IO[str]) -> int:
     shown = to_document(report)
     write(stdout, json.render(shown, indent=None))
     path = environ.get("MODEL_VERIFY_TERMINATION_LOG") or TERMINATION_LOG
-    if (fault := _leave(path, termination.render(shown))) is not None:
+    if (fault := _write_termination(path, termination.render(shown))) is not None:
         log.event("termination.unwritten", f"the termination log {path} {fault}")
     return report.exit_code
 
@@ -97,8 +100,8 @@ def _paths(environ: Mapping[str, str]) -> list[str]:
         # Names with a dot are the kubelet's own, or hidden; a glob would not match them either.
         names = sorted(name for name in os.listdir(path) if not name.startswith("."))
     except (OSError, ValueError) as error:
-        why = (error.strerror or "").lower() if isinstance(error, OSError) else str(error)
-        raise ConfigError(Problem("", f"the policy cannot be read: {why}"), source=path) from None
+        detail = f"the policy cannot be read: {why(error)}"
+        raise ConfigError(Problem("", detail), source=path) from None
     found = [f"{path}/{name}/{reader.POLICY_KEY}" for name in names]
     found = [file for file in found if os.path.lexists(file)]
     if not found or len(found) > MAX_POLICIES:
@@ -132,9 +135,9 @@ def _roots(environ: Mapping[str, str], policies: Sequence[Policy]) -> tuple[str,
     return tuple(roots)
 
 
-def _leave(path: str, message: bytes) -> str | None:
+def _write_termination(path: str, message: bytes) -> str | None:
     """Writes the termination message; returns a clause that says why it could not."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         descriptor = os.open(path, flags, 0o644)
         try:
@@ -145,6 +148,5 @@ def _leave(path: str, message: bytes) -> str | None:
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
-        why = (error.strerror or "").lower() if isinstance(error, OSError) else str(error)
-        return f"cannot be written: {why}"
+        return f"cannot be written: {why(error)}"
     return None

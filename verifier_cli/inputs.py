@@ -16,6 +16,7 @@ MAX_BUNDLE_BYTES = 32 * MIB
 MAX_POLICY_BYTES = MIB
 MAX_MATERIAL_BYTES = MIB
 MAX_JSON_DEPTH = 64
+MAX_JSON_ITEMS = 4_000_000
 
 
 class Malformed(ValueError):  # noqa: N818  (it names the input, not an error of ours)
@@ -43,11 +44,11 @@ def read_regular(path: str, limit: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
-        raise Unreadable(_why(error), missing=missing) from None
+        raise Unreadable(why(error), missing=missing) from None
     try:
         return _read_open(descriptor, limit)
     except OSError as error:
-        raise Unreadable(_why(error)) from None
+        raise Unreadable(why(error)) from None
     finally:
         os.close(descriptor)
 
@@ -68,8 +69,14 @@ def _read_open(descriptor: int, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _why(error: OSError | ValueError) -> str:
+def why(error: OSError | ValueError) -> str:
+    """What the system says against a file, in a clause."""
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+
+
+def first_lines(error: Exception) -> str:
+    """The first lines of a long message; a parser's first line alone rarely says what is wrong."""
+    return ": ".join(line.strip() for line in str(error).splitlines()[:3]) or type(error).__name__
 
 
 def sha256_hex(data: bytes) -> str:
@@ -77,15 +84,21 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def strict_json(data: bytes) -> Any:  # noqa: ANN401  (JSON is any of its six types)
+def strict_json(data: bytes, *, most: int = MAX_JSON_ITEMS) -> Any:  # noqa: ANN401  (any JSON)
     """Parses UTF-8 JSON, refusing what parsers read differently.
 
-    Refused: duplicate keys, NaN and infinities, a byte order mark, nesting deeper than
-    `MAX_JSON_DEPTH`, integers too long to convert.
+    Refused: duplicate keys, NaN and infinities, a byte order mark, halves of surrogate pairs,
+    nesting deeper than `MAX_JSON_DEPTH`, integers too long to convert.
+
+    Args:
+        most: how many entries of objects and lists may be there, commas in texts counted
+            too; known before anything is built in memory.
 
     Raises:
         Malformed: with a clause that says what is wrong.
     """
+    if data.count(b",") + data.count(b"{") + data.count(b"[") > most:
+        raise Malformed(f"has more than {most} entries")
     try:
         text = data.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
@@ -103,15 +116,31 @@ def strict_json(data: bytes) -> Any:  # noqa: ANN401  (JSON is any of its six ty
         raise Malformed(f"is not JSON that can be read: {error}") from None
     if _deeper_than(value, MAX_JSON_DEPTH):
         raise Malformed(f"nests deeper than {MAX_JSON_DEPTH} levels")
+    require_unicode(value, suspect="\\u" in text)
     return value
+
+
+def require_unicode(value: object, *, suspect: bool = True) -> None:
+    """Raises Malformed if some text in `value` holds half a surrogate pair.
+
+    Args:
+        suspect: False skips the search where no escape could have made one.
+    """
+    if suspect:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise Malformed("holds half a surrogate pair, which is not a character") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise Malformed(f"holds the key {twice!r} twice")
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise Malformed(f"holds the key {key!r} twice")
+            seen.add(key)
     return result
 
 
@@ -130,4 +159,6 @@ def _deeper_than(value: object, levels: int) -> bool:
 
 def canonical_json(value: object) -> bytes:
     """JSON with sorted keys, no spaces, UTF-8: equal values give equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # A path on a command line need not be UTF-8; its bytes pass through.
+    return text.encode("utf-8", "surrogateescape")

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 # With several findings the first of these that occurs is the reason (docs/reference/exit-codes.md).
 PRECEDENCE = (
     Reason.INTERNAL,
+    Reason.TERMINATED,
+    Reason.INTERRUPTED,
+    Reason.DEADLINE,
+    Reason.USAGE,
     Reason.CONFIG,
     Reason.SIGNATURE_MISSING,
     Reason.SIGNATURE_INVALID,

@@ -35,11 +35,15 @@ def reference(policy: Policy, loaded: Sequence[material.Loaded], prepared: Trail
             refusals.append(Finding(Code.METHOD_MISMATCH, "signed by another method"))
             continue
         data = material.reference_form(signer, given)
-        model = prepared.rules.path or ""
-        outcome = engine.verify(model, prepared.signature.path, prepared.rules, signer, data)
+        outcome = engine.verify(
+            prepared.signature.path, prepared.bundle, prepared.rules, signer, data
+        )
         if isinstance(outcome, Evidence):
             trail.evidence, trail.complete = outcome, True
             trail.signed = trail.equal = engine.claimed_files(prepared.bundle.payload)
+            if not trail.signed:
+                detail = "the signature covers no file, so it vouches for nothing"
+                trail.findings.append(Finding(Code.NO_FILE_SIGNED, detail))
             return trail
         refusals.append(outcome)
     trail.findings += dict.fromkeys(refusals)

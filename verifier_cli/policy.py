@@ -18,8 +18,6 @@ GIT_PATHS = (".git", ".gitattributes", ".github", ".gitignore")
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))[^/\0]+"
 _NORMALISED = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.DOTALL)
 _GLOB = re.compile(r"[*?\[]")
-# An identity expression that accepts all of these names nobody.
-_STRANGERS = ("a@example.invalid", "https://example.invalid/x", "0", "spiffe://\n")
 
 
 def is_relative_path(text: str) -> bool:
@@ -40,17 +38,6 @@ def is_absolute_path(text: str) -> bool:
 def is_ignore_path(text: str) -> bool:
     """Whether `text` may be an ignore path: relative, exact, without globs (OMS 6.2.1)."""
     return is_relative_path(text) and _GLOB.search(text) is None
-
-
-def fault_of_expression(pattern: str) -> str | None:
-    """Says in a clause why `pattern` cannot be an identity expression, or None if it can."""
-    try:
-        expression = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"is not a regular expression: {error}"
-    if all(expression.fullmatch(stranger) for stranger in _STRANGERS):
-        return "matches every identity, so it names nobody"
-    return None
 
 
 @dataclass(frozen=True, slots=True)

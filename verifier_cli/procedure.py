@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from verifier_cli.inputs import MAX_BUNDLE_BYTES, Malformed, Unreadable, read_regular
+from verifier_cli.inputs import MAX_BUNDLE_BYTES, Malformed, Unreadable, read_regular, why
 from verifier_cli.judge import Examination
 from verifier_cli.model.compare import compare_names
 from verifier_cli.model.digest import Digester
@@ -171,21 +171,21 @@ class Procedure:
         signature = _require(trail.signature)
         key = (trail.rules, signature.sha256, root.identity)
         if key not in self._contents:
-            self._contents[key] = self._look(root, signature.path, manifest, trail.rules)
+            self._contents[key] = self._walk_and_hash(root, signature.path, manifest, trail.rules)
         tree, comparison, findings = self._contents[key]
         trail.findings += findings
         trail.ignored = sorted(tree.ignored)
         trail.equal, trail.bytes = comparison.equal, comparison.bytes
         trail.complete = True
 
-    def _look(
+    def _walk_and_hash(
         self, root: Root, signature: str, manifest: SignedManifest, rules: ModelRules
     ) -> tuple[Tree, Comparison, list[Finding]]:
         ignore = left_out(rules, manifest.ignore_paths)
         follow = rules.allow_symlinks or manifest.allow_symlinks
         skip = root.names_below(signature)
         tree = Walk(root, ignore=ignore, skip=skip, follow=follow).run()  # step 6
-        _name_single_file(root, tree, manifest)
+        manifest = _of_single_file(root, manifest)
         wanted, findings = compare_names(  # step 7: names
             manifest, tree, ignore, tolerate_unsigned=rules.ignore_unsigned_files
         )
@@ -193,6 +193,7 @@ class Procedure:
             "tree.scanned",
             "the tree was walked",
             model=rules.path,
+            resolvedPath=root.path if root.file is None else f"{root.path}/{root.file}",
             files=len(tree.files),
             signedFiles=len(manifest.files),
         )
@@ -206,8 +207,7 @@ def unreadable_model(error: OSError | ValueError) -> Finding:
     """The finding for a model, or a root of models, that cannot be opened or listed."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return Finding(Code.MODEL_NOT_FOUND, "there is no model at this path")
-    why = (error.strerror or "").lower() if isinstance(error, OSError) else str(error)
-    return Finding(Code.UNREADABLE, f"the model cannot be opened: {why}")
+    return Finding(Code.UNREADABLE, f"the model cannot be opened: {why(error)}")
 
 
 def _require(value: _T | None) -> _T:
@@ -247,10 +247,11 @@ def _read_bundle(path: str) -> Bundle:
         raise Stop(Finding(Code.BUNDLE_MALFORMED, detail)) from None
 
 
-def _name_single_file(root: Root, tree: Tree, manifest: SignedManifest) -> None:
-    """Gives a single file the name it is signed by: "." or its own (OMS 6.1.2, rule 5)."""
-    if root.file is None or root.file not in tree.files or len(manifest.files) != 1:
-        return
-    (name,) = manifest.files
-    if name in root.names:
-        tree.files = {name: tree.files[root.file]}
+def _of_single_file(root: Root, manifest: SignedManifest) -> SignedManifest:
+    """Names a single file as it is called here: it may be signed as "." (OMS 6.1.2, rule 5)."""
+    if root.file is None or len(manifest.files) != 1:
+        return manifest
+    ((name, pieces),) = manifest.files.items()
+    if name not in root.names:
+        return manifest
+    return dataclasses.replace(manifest, files={root.file: pieces})

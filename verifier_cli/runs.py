@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import time
 from dataclasses import dataclass
@@ -160,6 +161,7 @@ class _Run:
             trail.findings += stop.findings
         if engine != "native":
             other = opinions.reference(self._policy, self._loaded, trail)
+            other.findings += _warnings(self._policy)
             if engine == "both":
                 reason = opinions.compare(trail, other)
             else:
@@ -215,12 +217,15 @@ class _Run:
 
 
 def _trust(policy: Policy, loaded: Sequence[material.Loaded], *, online: bool) -> Trust:
-    """Parses a signer's material when, and only when, its method is needed."""
+    """Finds a signer's material; a trust root is parsed when, and only when, it is needed."""
     by_signer: dict[Signer, material.Loaded] = dict(zip(policy.signers, loaded, strict=True))
     return Trust(
-        keys=lambda signer: material.public_keys(by_signer[signer]),
-        certificates=lambda signer: material.certificates(by_signer[signer]),
-        root=lambda signer: material.root_of(signer, by_signer[signer], online=online),
+        keys=lambda signer: by_signer[signer].keys,
+        certificates=lambda signer: by_signer[signer].certificates,
+        # One run judges all its models by one root.
+        root=functools.cache(
+            lambda signer: material.root_of(signer, by_signer[signer], online=online)
+        ),
     )
 
 
@@ -261,9 +266,10 @@ def _uncovered(
     except OSError as error:
         return [unreadable_model(error)], set()
     findings = [hazard for hazard in tree.hazards if hazard.code.reason]
-    if not rules.ignore_unsigned_files:
-        detail = "is in the volume, but no model there covers it"
-        findings += [Finding(Code.FILE_UNSIGNED, detail, path=name) for name in sorted(tree.files)]
+    # Tolerating unsigned files is about files in a model: a model whose signature somebody
+    # removed must not become a pile of tolerated files.
+    detail = "is in the volume, but no model there covers it"
+    findings += [Finding(Code.FILE_UNSIGNED, detail, path=name) for name in sorted(tree.files)]
     return findings, set(tree.ignored) - covered
 
 

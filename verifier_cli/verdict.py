@@ -129,6 +129,7 @@ class Code(enum.Enum):
     ENGINE_REFERENCE = (Severity.WARNING, "the reference engine looks at less than the native one")
     UNSIGNED_TOLERATED = (Severity.NOTE, "unsigned files are there and the policy tolerates them")
     LEFT_OUT = (Severity.NOTE, "paths beside the models of a volume were left out")
+    FROM_ENVIRONMENT = (Severity.NOTE, "an option of the call came from the environment")
     EMPTY_DIRECTORY = (Severity.NOTE, "an empty directory, which no signature can cover")
     OUTCOME_OF_ENGINE = (Severity.NOTE, "what one of two engines said")
 

@@ -9,16 +9,15 @@ import click
 
 from verifier_cli.config import document, reader
 from verifier_cli.errors import ConfigError, Problem
+from verifier_cli.expressions import fault_of_expression
 from verifier_cli.inputs import MAX_MATERIAL_BYTES, Unreadable, read_regular
 from verifier_cli.policy import (
-    DEFAULT_TIMEOUT_SECONDS,
     Certificate,
     Key,
     Keyless,
     Material,
     ModelRules,
     Policy,
-    fault_of_expression,
     is_ignore_path,
 )
 
@@ -58,32 +57,30 @@ class Asked:
     def require_usable(self) -> None:
         """Raises click.UsageError for what no file could make right."""
         options = self._options
-        for name in (
-            "signature",
-            "identity",
-            "identity_provider",
-            "certificate_identity",
-            "policy",
-        ):
-            if options[name] is not None and not options[name].strip():
-                raise click.UsageError(f"--{name.replace('_', '-')} is empty.")
-        if options["policy"] is not None:
-            if self._given:
-                raise click.UsageError(
-                    "--policy names the signers: give no signer options with it."
-                )
-        elif options["model"] is None:
+        for name, value in options.items():
+            texts = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(text, str) and not text.strip() for text in texts):
+                label = "MODEL" if name == "model" else f"--{name.replace('_', '-')}"
+                raise click.UsageError(f"{label} is empty.")
+        if options["online"] and options["engine"] != "native":
+            raise click.UsageError("--online goes with --engine native only.")
+        if options["policy"] is None:
+            self._require_signer()
+        elif self._given:
+            raise click.UsageError("--policy names the signers: give no signer options with it.")
+
+    def _require_signer(self) -> None:
+        if self._options["model"] is None:
             raise click.UsageError("Missing argument 'MODEL'.")
-        elif not self._given:
+        if not self._given:
             raise click.UsageError(
                 "Whom do you trust? Give --public-key, --certificate-chain,"
                 " --identity with --identity-provider, or --policy."
             )
-        elif len(self._given) > 1:
-            raise click.UsageError(
-                f"Options of several methods: {', '.join(self._given)}; give one."
-            )
-        if self._given == ["certificate"] and not options["certificate_chain"]:
+        if len(self._given) > 1:
+            methods = ", ".join(self._given)
+            raise click.UsageError(f"Options of several methods: {methods}; give one.")
+        if self._given == ["certificate"] and not self._options["certificate_chain"]:
             raise click.UsageError("--certificate-identity needs --certificate-chain.")
         if self._given == ["sigstore"]:
             self._require_identity()
@@ -118,7 +115,7 @@ class Asked:
 
     def _completed(self, policy: Policy, source: str) -> Policy:
         mode = cast("Mode", self._options["mode"] or policy.mode)
-        timeout = self._options["timeout"] or policy.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+        timeout = self._options["timeout"] or policy.timeout_seconds
         policy = dataclasses.replace(policy, mode=mode, timeout_seconds=timeout)
         return document.finished(policy, document.encode(policy), source)
 
@@ -127,6 +124,15 @@ class Asked:
         policy = reader.read_policy(path)
         model = self._options["model"]
         models = policy.models if model is None else (_moved(policy, model),)
+        if any(rules.path is None for rules in models):
+            raise ConfigError(
+                Problem("models", "names no path, so that models are discovered in a pod"),
+                source=path,
+                advice="Say which model is meant: model-verify verify MODEL --policy ...",
+            )
+        if self._options["signature"] is not None and len(models) > 1:
+            detail = f"is for one model, and the policy has {len(models)}"
+            raise ConfigError(Problem("--signature", detail), source=path)
         models = tuple(self._adjust(rules) for rules in models)
         if models == policy.models and self._options["mode"] in (None, policy.mode):
             return policy
@@ -186,7 +192,9 @@ def _moved(policy: Policy, model: str) -> ModelRules:
     if len(candidates) != 1:
         detail = f"has rules for {len(policy.models)} models, none of them at {model}"
         raise ConfigError(
-            Problem("models", detail), source=policy.source, advice="Leave out MODEL, or name one"
+            Problem("models", detail),
+            source=policy.source,
+            advice="Leave out MODEL, or give a path that the policy names",
         )
     rules = candidates[0]
     signature = rules.signature_path

@@ -27,7 +27,11 @@ _COMMANDS = {
     "version": "show versions",
 }
 # As model_signing writes its options, so that people can switch.
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+SETTINGS = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+    "token_normalize_func": lambda name: name.replace("_", "-"),
+}
 
 
 class _Commands(click.Group):
@@ -66,7 +70,10 @@ def run(arguments: Sequence[str]) -> int:
     """Runs a command; every way it can end has its exit code."""
     handle_signals()
     try:
-        code = commands.main(list(arguments), prog_name="model-verify", standalone_mode=False)
+        # Shell completion would end with 0 on the say-so of an environment variable.
+        code = commands.main(
+            list(arguments), prog_name="model-verify", standalone_mode=False, complete_var=""
+        )
     except click.ClickException as error:
         error.show()
         return Reason.USAGE.exit_code
@@ -76,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(Reason[error.reason], error.sentence)
     except Interrupted as error:
         return _fail(error.reason, str(error))
-    except Exception as error:  # noqa: BLE001  (a bug: said in a line, without a trace)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a bug: a line, not a trace)
         return _fail(Reason.INTERNAL, f"internal error: {type(error).__name__}")
     # Every command returns its code; one that forgot to must not read as a yes.
     return code if isinstance(code, int) else Reason.INTERNAL.exit_code

@@ -64,7 +64,8 @@ def _text(described: dict[str, Any]) -> str:
         if value is not None:
             shown = ", ".join(value) if isinstance(value, list) else value
             lines.append(f"  {name:<12} {shown}")
-    lines += [f"    {name}" for name in files[:_SHOWN_FILES]]
+    # With a mark in front no name can look like a command to a CI runner ("::error").
+    lines += [f"    - {name}" for name in files[:_SHOWN_FILES]]
     if len(files) > _SHOWN_FILES:
         lines.append(f"    and {len(files) - _SHOWN_FILES} more; --output json lists all of them")
     return "\n".join(lines) + "\n"

@@ -19,10 +19,12 @@ _GC_THRESHOLD = 50_000
 def main() -> NoReturn:
     """Entry point of `model-verify`."""
     gc.set_threshold(_GC_THRESHOLD)
+    _open_missing_streams()
     try:
         code = run(sys.argv[1:])
-    except Exception as error:  # noqa: BLE001  (the last guard: a line, not a trace)
-        sys.stderr.write(f"error: internal error: {type(error).__name__}\n")
+    except BaseException as error:  # noqa: BLE001  (the last guard: a line, not a trace)
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"error: internal error: {type(error).__name__}\n")
         code = 1
     for stream in (sys.stdout, sys.stderr):
         # A reader who is gone by now has the verdict in the exit code.
@@ -31,6 +33,16 @@ def main() -> NoReturn:
     # Taking the interpreter apart costs a pod's start some 50 ms, and would wait for a thread
     # that hangs on dead storage.
     os._exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Gives a process that was started with closed streams empty ones in their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # The lowest free descriptor is the closed one, so no file of ours lands there.
+            opened = open(os.devnull, "r+")  # noqa: PTH123, SIM115  (stays open)
+            os.dup2(opened.fileno(), number)
+            setattr(sys, name, opened)
 
 
 def run(arguments: Sequence[str]) -> int:

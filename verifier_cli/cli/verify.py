@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +17,15 @@ from verifier_cli.host.logs import LEVELS, Log
 from verifier_cli.host.session import decide
 from verifier_cli.policy import MAX_TIMEOUT_SECONDS
 from verifier_cli.runs import Settings
+from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-_METHODS = "Signer (one method; with several keys any one suffices)"
-
-
-def _hyphens(name: str) -> str:
-    return name.replace("_", "-")
-
 
 @click.command(
     "verify",
-    context_settings={
-        **SETTINGS,
-        "auto_envvar_prefix": "MODEL_VERIFY",
-        "token_normalize_func": _hyphens,
-    },
+    context_settings={**SETTINGS, "auto_envvar_prefix": "MODEL_VERIFY"},
 )
 @click.argument("model", required=False)
 @click.option("--signature", metavar="FILE", help="Signature file; discovered if not given.")
@@ -115,7 +107,8 @@ def _hyphens(name: str) -> str:
     show_default=True,
     help="Form of the log on standard error; auto is console on a terminal, else JSON.",
 )
-def command(**options: Any) -> int:  # noqa: ANN401  (click passes what it parsed)
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:  # noqa: ANN401  (what click parsed)
     """Verify MODEL, a directory or a single file.
 
     Without network unless --online. Every option can also come from the environment as
@@ -124,7 +117,7 @@ def command(**options: Any) -> int:  # noqa: ANN401  (click passes what it parse
     """
     asked = Asked(options)
     asked.require_usable()
-    log = _log(sys.stderr, options)
+    stdout, log = sys.stdout, _log(sys.stderr, options)
     with watcher(sys.stderr, log, draw=options["output"] == "text") as tick:
         report = decide(
             asked.policies,
@@ -137,7 +130,18 @@ def command(**options: Any) -> int:  # noqa: ANN401  (click passes what it parse
             timeout_seconds=options["timeout"],
             tick=tick,
         )
-    return emit(report, options["output"], options["output_file"])
+    report = dataclasses.replace(report, findings=(*report.findings, *_from_environment(context)))
+    return emit(report, options["output"], options["output_file"], stdout)
+
+
+def _from_environment(context: click.Context) -> list[Finding]:
+    """What the caller did not write, and a reader of the report should know."""
+    found = [
+        name.upper()
+        for name in sorted(context.params)
+        if context.get_parameter_source(name) is click.core.ParameterSource.ENVIRONMENT
+    ]
+    return [Finding(Code.FROM_ENVIRONMENT, f"taken from MODEL_VERIFY_{name}") for name in found]
 
 
 def _log(stream: TextIO, options: dict[str, Any]) -> Log:

@@ -18,6 +18,8 @@ from verifier_cli.report import json
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(output: str) -> int:
     """Show the versions of model-verify and of what it rests on."""
+    import ssl
+
     from cryptography.hazmat.backends.openssl import backend
 
     versions = {
@@ -27,7 +29,8 @@ def command(output: str) -> int:
         "model-signing": version("model-signing"),
         "cryptography": version("cryptography"),
         "openssl": backend.openssl_version_text(),
+        "openssl (hashing)": ssl.OPENSSL_VERSION,
     }
-    text = "".join(f"{name:<14} {value}\n" for name, value in versions.items())
+    text = "".join(f"{name:<18} {value}\n" for name, value in versions.items())
     write(sys.stdout.buffer, json.render(versions) if output == "json" else text.encode())
     return 0

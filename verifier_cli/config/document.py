@@ -6,11 +6,14 @@ reads one uses this module, so that one digest means one policy.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from verifier_cli.config.fields import Fields
 from verifier_cli.errors import ConfigError, Problem
+from verifier_cli.expressions import fault_of_expression
 from verifier_cli.inputs import Malformed, canonical_json, sha256_hex, strict_json
 from verifier_cli.policy import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -21,7 +24,6 @@ from verifier_cli.policy import (
     Material,
     ModelRules,
     Policy,
-    fault_of_expression,
     is_absolute_path,
     is_ignore_path,
 )
@@ -53,15 +55,7 @@ def decode(raw: bytes, source: str) -> Policy:
 
 def finished(policy: Policy, raw: bytes, source: str) -> Policy:
     """The policy with its digest and where it came from."""
-    return Policy(
-        policy.models,
-        policy.signers,
-        policy.mode,
-        policy.timeout_seconds,
-        sha256=sha256_hex(raw),
-        source=source,
-        local=policy.local,
-    )
+    return dataclasses.replace(policy, sha256=sha256_hex(raw), source=source)
 
 
 def encode(policy: Policy) -> bytes:
@@ -122,7 +116,11 @@ def absolute(text: str) -> str | None:
 
 def issuer(text: str) -> str | None:
     """Says what is wrong with an OIDC issuer."""
-    good = text.startswith("https://") and text.isprintable() and " " not in text
+    plain = text.startswith("https://") and text.isprintable() and " " not in text
+    try:
+        good = plain and bool(urlsplit(text).hostname)
+    except ValueError:
+        good = False
     return None if good else "is not one exact https URL"
 
 
@@ -130,7 +128,7 @@ def _ignorable(text: str) -> str | None:
     return None if is_ignore_path(text) else "is not an exact relative path"
 
 
-def keyless(fields: Fields, trust_root: Material | None) -> Keyless:
+def keyless(fields: Fields, trust_root: Material | None, name: str = "") -> Keyless:
     """A sigstore signer: fields `identity` or `identityRegexp`, and `issuer`."""
     identity = fields.text("identity")
     expression = fields.text("identityRegexp", check=fault_of_expression)
@@ -141,7 +139,7 @@ def keyless(fields: Fields, trust_root: Material | None) -> Keyless:
         identity=identity,
         identity_regexp=expression,
         trust_root=trust_root,
-        name=fields.text("name") or "",
+        name=name,
     )
 
 
@@ -149,7 +147,8 @@ def _signer(fields: Fields) -> Signer | None:
     method = fields.text("method", required=True)
     signer: Signer | None = None
     if method == "sigstore":
-        signer = keyless(fields, _material(fields, "trustRoot", required=False))
+        trust = _material(fields, "trustRoot", required=False)
+        signer = keyless(fields, trust, fields.text("name") or "")
     elif method == "key":
         key = _material(fields, "publicKey", required=True)
         signer = Key(key or Material(), fields.text("name") or "")

@@ -23,8 +23,7 @@ class Fields:
         self._asked: set[str] = set()
         self._values: dict[str, Any] = {}
         if isinstance(value, dict):
-            # A null is how YAML writes a field that is not set.
-            self._values = {str(key): field for key, field in value.items() if field is not None}
+            self._values = {str(key): field for key, field in value.items()}
         else:
             self.fault("", "is missing" if value is None else "is not an object")
 
@@ -39,7 +38,11 @@ class Fields:
 
     def take(self, name: str) -> Any:  # noqa: ANN401  (whatever the document holds)
         """The raw value, or None."""
+        first = name not in self._asked
         self._asked.add(name)
+        # Read as "not set", a null that was meant to narrow would widen.
+        if first and name in self._values and self._values[name] is None:
+            self.fault(name, "is null: give a value or leave it out")
         return self._values.get(name)
 
     def text(

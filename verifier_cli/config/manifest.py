@@ -12,7 +12,6 @@ from verifier_cli.inputs import Malformed, canonical_json, strict_json
 from verifier_cli.policy import (
     Certificate,
     Key,
-    Keyless,
     Material,
     ModelRules,
     Policy,
@@ -65,7 +64,8 @@ def decode(value: object, source: str) -> Validation:
     version = top.text("apiVersion", required=True) or ""
     kind = top.text("kind", required=True) or ""
     if version and kind not in KINDS.get(version, ()):
-        top.fault("apiVersion", f"{version}, kind {kind} is none of those that are known")
+        known = " or ".join(KINDS)
+        top.fault("apiVersion", f"is {version!r} with kind {kind!r}, where {known} is known")
     metadata = top.child("metadata")
     name = metadata.text("name", required=True) or ""
     namespace = metadata.text("namespace")
@@ -126,7 +126,7 @@ def _config(config: Fields) -> Signer | None:
         signer = _pki_config(config.child("pkiConfig"))
     else:
         signer = _key_config(config.child(given[0]))
-    if "clientTrustConfig" in config and given and given[0] != "sigstoreConfig":
+    if "clientTrustConfig" in config and given != ["sigstoreConfig"]:
         config.fault("clientTrustConfig", "goes with sigstoreConfig only")
         config.ignore("clientTrustConfig")
     config.done()
@@ -135,19 +135,18 @@ def _config(config: Fields) -> Signer | None:
 
 def _sigstore_config(config: Fields) -> Signer:
     fields = config.child("sigstoreConfig")
-    renamed = {
-        "identity": fields.take("certificateIdentity"),
-        "identityRegexp": fields.take("certificateIdentityRegexp"),
-        "issuer": fields.take("certificateOidcIssuer"),
+    names = {
+        "identity": "certificateIdentity",
+        "identityRegexp": "certificateIdentityRegexp",
+        "issuer": "certificateOidcIssuer",
     }
+    renamed = {new: fields.take(old) for new, old in names.items() if old in fields}
     fields.done()
     trust = (
         _trust_config(config.child("clientTrustConfig")) if "clientTrustConfig" in config else None
     )
     problems: list[Problem] = []
     signer = document.keyless(Fields(renamed, "", problems), trust)
-    names = {"identity": "certificateIdentity", "identityRegexp": "certificateIdentityRegexp"}
-    names["issuer"] = "certificateOidcIssuer"
     for problem in problems:
         detail = problem.detail
         if not problem.where:
@@ -200,8 +199,7 @@ def _signer(entry: Fields) -> Signer | None:
     signer: Signer
     if methods[0] == "sigstore":
         trust = _material(fields, "trustRoot") if "trustRoot" in fields else None
-        bare = document.keyless(fields, trust)
-        signer = Keyless(bare.issuer, bare.identity, bare.identity_regexp, trust, name=name)
+        signer = document.keyless(fields, trust, name)
     elif methods[0] == "key":
         signer = Key(_material(fields, "publicKey"), name)
     else:

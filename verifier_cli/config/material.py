@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from verifier_cli.errors import ConfigError, Problem, TrustUnavailableError
@@ -16,13 +16,13 @@ from verifier_cli.inputs import (
     MAX_MATERIAL_BYTES,
     Malformed,
     Unreadable,
+    first_lines,
     read_regular,
     sha256_hex,
     strict_json,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from importlib.resources.abc import Traversable
 
     from cryptography import x509
@@ -49,15 +49,19 @@ Instance = Literal["public-good", "staging"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A signer's material, read but not yet parsed.
+    """A signer's material, read.
 
     Attributes:
         data: the bytes; None for a sigstore instance whose root is not in the policy.
         where: field path or file, for messages.
+        keys: parsed, for the key method.
+        certificates: parsed, for the certificate method.
     """
 
     data: bytes | None
     where: str
+    keys: tuple[ec.EllipticCurvePublicKey, ...] = ()
+    certificates: tuple[x509.Certificate, ...] = ()
 
 
 def material_of(signer: Signer) -> tuple[str, Material | None]:
@@ -70,10 +74,14 @@ def material_of(signer: Signer) -> tuple[str, Material | None]:
 
 
 def load_all(policy: Policy) -> tuple[Loaded, ...]:
-    """Reads the material of every signer and checks every pin.
+    """Reads the material of every signer, checks every pin, and parses all PEM.
+
+    Trust roots are only checked for their form: parsing one needs sigstore, which no key
+    or certificate should wait for.
 
     Raises:
-        ConfigError: some file cannot be read or is not the pinned one; names all of them.
+        ConfigError: some material cannot be read or used, or is not the pinned one; names
+            all of it.
     """
     loaded: list[Loaded] = []
     problems: list[Problem] = []
@@ -82,7 +90,8 @@ def load_all(policy: Policy) -> tuple[Loaded, ...]:
         where = f"signers[{index}].{field}"
         try:
             # On a command line the file says more than the place it takes in a document.
-            loaded.append(_load(material, "" if policy.local else f"{where}Path", where))
+            read = _load(material, "" if policy.local else f"{where}Path", where)
+            loaded.append(_parsed(signer, read))
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -90,8 +99,18 @@ def load_all(policy: Policy) -> tuple[Loaded, ...]:
     return tuple(loaded)
 
 
+def _parsed(signer: Signer, loaded: Loaded) -> Loaded:
+    if signer.method == "key":
+        return replace(loaded, keys=public_keys(loaded))
+    if signer.method == "certificate":
+        return replace(loaded, certificates=certificates(loaded))
+    if loaded.data is not None:
+        check_trust_root(loaded)
+    return loaded
+
+
 def check_inline(policy: Policy) -> None:
-    """Parses all material that the policy itself carries.
+    """Parses all material that the policy itself carries, trust roots included.
 
     Raises:
         ConfigError: names every piece that cannot be used.
@@ -102,13 +121,10 @@ def check_inline(policy: Policy) -> None:
         if given is None or given.text is None:
             continue
         loaded = Loaded(given.text.encode(), f"signers[{index}].{field}")
-        check: dict[str, Callable[[Loaded], object]] = {
-            "publicKey": public_keys,
-            "trustAnchors": certificates,
-            "trustRoot": trusted_root,
-        }
         try:
-            check[field](loaded)
+            _parsed(signer, loaded)
+            if signer.method == "sigstore":
+                trusted_root(loaded)
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -167,10 +183,8 @@ def _kind(key: object) -> str:
     return type(key).__name__.lstrip("_").removesuffix("PublicKey") or "unknown"
 
 
-def certificates(
-    loaded: Loaded,
-) -> tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]:
-    """Parses PEM certificates into anchors (the self-signed ones) and intermediates.
+def certificates(loaded: Loaded) -> tuple[x509.Certificate, ...]:
+    """Parses PEM certificates, of which at least one must be its own issuer: an anchor.
 
     Raises:
         ConfigError: not PEM, no certificate, or no anchor among them.
@@ -178,26 +192,15 @@ def certificates(
     from cryptography import x509
 
     try:
-        found = x509.load_pem_x509_certificates(loaded.data or b"")
-        anchors = tuple(certificate for certificate in found if _is_self_signed(certificate))
+        found = tuple(x509.load_pem_x509_certificates(loaded.data or b""))
+        has_anchor = any(certificate.issuer == certificate.subject for certificate in found)
     except Exception as error:  # noqa: BLE001  (ValueError and kin on hostile DER)
         detail = f"holds no PEM certificate that can be read: {type(error).__name__}"
         raise ConfigError(Problem(loaded.where, detail)) from None
-    if not anchors:
+    if not has_anchor:
         detail = "holds no self-signed certificate; a chain must end in one: add the root"
         raise ConfigError(Problem(loaded.where, detail))
-    return anchors, tuple(certificate for certificate in found if certificate not in anchors)
-
-
-def _is_self_signed(certificate: x509.Certificate) -> bool:
-    """Whether its own key signed it; the same name alone proves nothing."""
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+    return found
 
 
 def check_trust_root(loaded: Loaded) -> str:
@@ -231,13 +234,18 @@ def trusted_root(loaded: Loaded) -> TrustedRoot:
     """
     from sigstore.errors import Error
     from sigstore.models import ClientTrustConfig
+    from sigstore.verify import Verifier
 
     text = check_trust_root(loaded)
     try:
-        return ClientTrustConfig.from_json(text).trusted_root
+        root = ClientTrustConfig.from_json(text).trusted_root
+        # Its certificates and keys are parsed only here.
+        Verifier(trusted_root=root)
+        root.get_timestamp_authorities()
     except (ValueError, Error) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(Problem(loaded.where, f"is not a sigstore trust root: {first}")) from None
+        detail = f"is not a sigstore trust root: {first_lines(error)}"
+        raise ConfigError(Problem(loaded.where, detail)) from None
+    return root
 
 
 def root_of(signer: Keyless, loaded: Loaded, *, online: bool) -> TrustedRoot:
@@ -280,7 +288,16 @@ def shipped_trusted_root(instance: Instance) -> TrustedRoot:
 def _shipped(instance: Instance) -> Traversable:
     from importlib.resources import files
 
-    return files("sigstore._store") / _SHIPPED[instance] / "trusted_root.json"
+    try:
+        resource = files("sigstore._store") / _SHIPPED[instance] / "trusted_root.json"
+    except ModuleNotFoundError:
+        resource = None
+    if resource is None or not resource.is_file():
+        raise ConfigError(
+            Problem("trustRoot", "this release of sigstore keeps its trust root elsewhere"),
+            advice="Give --trust-config (trustRoot in a policy), or --online",
+        )
+    return resource
 
 
 def refreshed_trusted_root(instance: Instance) -> TrustedRoot:
@@ -297,6 +314,7 @@ def refreshed_trusted_root(instance: Instance) -> TrustedRoot:
         return fetch().trusted_root
     except (Error, OSError, ValueError) as error:
         cause = error.__cause__ or error
-        message = f"the trust root of sigstore's {instance} instance cannot be refreshed: {cause}"
-        advice = "Check the network and that HOME can be written, or leave out --online"
-        raise TrustUnavailableError(message, advice=advice) from None
+        raise TrustUnavailableError(
+            f"the trust root of sigstore's {instance} instance cannot be refreshed: {cause}",
+            advice="Check the network and that HOME can be written, or leave out --online",
+        ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from verifier_cli.inputs import Malformed
+from verifier_cli.inputs import Malformed, require_unicode
 
 # The core schema of YAML 1.2, which is what people mean: no dates, no octals, no yes and no.
 _RESOLVERS = {
@@ -32,15 +32,24 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key) for key, _ in node.value]
-        for key in keys:
+        seen: set[str] = set()
+        for each, _ in node.value:
+            key = self.construct_object(each)
             if not isinstance(key, str):
                 raise Malformed(f"holds the key {key!r}, which is not text")
-            if keys.count(key) > 1:
+            if key in seen:
                 raise Malformed(f"holds the key {key!r} twice")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
+# Other tags (dates, sets, binary, ordered maps) mean nothing in a policy.
+_KNOWN = ("str", "map", "seq", *(tag.rpartition(":")[2] for tag in _RESOLVERS))
+_Loader.yaml_constructors = {
+    tag: make
+    for tag, make in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag.rpartition(":")[2] in _KNOWN
+}
 for _tag, (_expression, _first) in _RESOLVERS.items():
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_expression.pattern})\Z"), list(_first))
 
@@ -53,7 +62,8 @@ def load_all(raw: bytes) -> list[Any]:
     """
     try:
         text = raw.decode("utf-8")
-        return [value for value in yaml.load_all(text, Loader=_Loader) if value is not None]
+        values = [v for v in yaml.load_all(text, Loader=_Loader) if v is not None]
+        require_unicode(values)
     except UnicodeDecodeError:
         raise Malformed("is not UTF-8") from None
     except RecursionError:
@@ -66,8 +76,9 @@ def load_all(raw: bytes) -> list[Any]:
         raise Malformed(f"is not YAML: {str(error).splitlines()[0]}") from None
     except Malformed:
         raise
-    except ValueError as error:
-        raise Malformed(f"is not YAML that can be read: {error}") from None
+    except Exception as error:  # noqa: BLE001  (odd values of explicit tags: KeyError and kin)
+        raise Malformed(f"is not YAML that can be read: {type(error).__name__}") from None
+    return values
 
 
 class _Dumper(yaml.SafeDumper):

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from verifier_cli.model.stability import Wanted
+from verifier_cli.policy import GIT_PATHS
 from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from verifier_cli.model.stability import Piece
     from verifier_cli.model.walk import Tree
+
+
+# One is enough to refuse; a volume full of them must not fill the report.
+MAX_UNSIGNED = 1_000
 
 
 class Manifest(Protocol):
@@ -37,15 +42,18 @@ def compare_names(
     """
     findings: list[Finding] = []
     wanted: list[Wanted] = []
-    blocked = {hazard.path for hazard in tree.hazards}
+    blocked = {hazard.path for hazard in tree.hazards if hazard.code.reason}
     heads = {path.split("/", 1)[0] for path in ignore}
     for name, pieces in manifest.files.items():
-        if name.split("/", 1)[0] in heads and (covering := _covering(name, ignore)):
+        covering = _covering(name, ignore) if name.split("/", 1)[0] in heads else None
+        if covering is not None:
             detail = f"is signed, but the ignore path {covering} leaves it out"
+            if covering in GIT_PATHS:
+                detail += "; --no-ignore-git-paths (ignoreGitPaths: false) looks at it"
             findings.append(Finding(Code.SIGNED_BUT_IGNORED, detail, path=name))
         elif (place := tree.files.get(name)) is not None:
             wanted.append(Wanted(name, place, pieces))
-        elif not blocked or not _covering(name, blocked):
+        elif _covering(name, blocked) is None:
             single = "the signature is for a single file, the model is a directory"
             detail = single if name == "." else "is signed, but not there"
             findings.append(Finding(Code.FILE_MISSING, detail, path=name))
@@ -61,11 +69,16 @@ def _unsigned(names: Sequence[str], manifest: Manifest, *, tolerate: bool) -> li
     detail = "is there, but was not signed"
     if manifest.sharded:
         detail += "; if it is empty, the shard form could not list it: sign without shards"
-    return [Finding(Code.FILE_UNSIGNED, detail, path=name) for name in names]
+    found = [Finding(Code.FILE_UNSIGNED, detail, path=name) for name in names[:MAX_UNSIGNED]]
+    if (more := len(names) - MAX_UNSIGNED) > 0:
+        found.append(Finding(Code.FILE_UNSIGNED, f"and {more} more files were not signed"))
+    return found
 
 
-def _covering(name: str, paths: Iterable[str]) -> str | None:
+def _covering(name: str, paths: Container[str]) -> str | None:
     """The path among `paths` that is `name` or a directory above it; "" covers everything."""
-    return next(
-        (path for path in paths if not path or name == path or name.startswith(f"{path}/")), None
-    )
+    while name not in paths:
+        if not name:
+            return None
+        name = name.rpartition("/")[0]
+    return name

@@ -24,7 +24,8 @@ def find_signature(model: str) -> str | Finding:
     Raises:
         OSError: the directory cannot be listed.
     """
-    beside = f"{model.rstrip('/') or '/'}.sig"
+    named = os.path.basename(model.rstrip("/")) not in ("", ".", "..")
+    beside = f"{model.rstrip('/') if named else os.path.realpath(model)}.sig"
     if not stat.S_ISDIR(os.stat(model).st_mode):
         if os.path.lexists(beside):
             return beside

@@ -57,6 +57,8 @@ def resolve(root: Root, directory: str, name: str) -> Target | Broken:
         except (FileNotFoundError, NotADirectoryError):
             return Broken(Code.SYMLINK_DANGLING, "the link leads to nothing")
         if target is None:
+            if ahead and not stat.S_ISDIR(mode):
+                return Broken(Code.SYMLINK_DANGLING, "the link leads through a file")
             here.append(component)
             continue
         links += 1

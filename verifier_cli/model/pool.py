@@ -32,9 +32,15 @@ def run(jobs: deque[Callable[[bytearray], None]], workers: int) -> None:
             except BaseException as error:  # noqa: BLE001  (raised again by the caller)
                 errors.append(error)
 
-    others = [threading.Thread(target=work, daemon=True) for _ in range(workers - 1)]
-    for thread in others:
-        thread.start()
+    others: list[threading.Thread] = []
+    for _ in range(workers - 1):
+        thread = threading.Thread(target=work, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No more threads are granted; the calling one does the rest.
+            break
+        others.append(thread)
     work()
     for thread in others:
         thread.join()

@@ -7,6 +7,7 @@ nothing that is swapped meanwhile can lead a read out of the model.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -66,6 +67,9 @@ class Root:
         Raises:
             OSError: it is not there, is neither file nor directory, or cannot be opened.
         """
+        if not path:
+            # An unset shell variable must not mean the current directory.
+            raise FileNotFoundError(errno.ENOENT, "no path was given")
         resolved = os.path.realpath(path, strict=True)
         mode = os.stat(resolved, follow_symlinks=False).st_mode
         self.file: str | None = None

@@ -11,6 +11,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from verifier_cli.inputs import why
 from verifier_cli.model.root import Stamp
 from verifier_cli.verdict import Code, Finding
 
@@ -67,7 +68,7 @@ class Findings:
         """Notes that the system refused; what was just there and is gone has changed."""
         vanished = isinstance(error, (FileNotFoundError, NotADirectoryError))
         code = Code.CHANGED_WHILE_READ if vanished else Code.UNREADABLE
-        self.add(code, name, f"cannot be read: {(error.strerror or '').lower()}")
+        self.add(code, name, f"cannot be read: {why(error)}")
 
     def __contains__(self, name: str) -> bool:
         """Whether there is a finding for `name`."""

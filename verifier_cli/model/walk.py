@@ -7,10 +7,13 @@ what cannot be listed and what leads elsewhere becomes a finding on the spot.
 from __future__ import annotations
 
 import os
+import re
 import stat
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from verifier_cli.inputs import why
 from verifier_cli.model import links
 from verifier_cli.model.root import MODEL, Place, Stamp
 from verifier_cli.policy import GIT_PATHS
@@ -25,8 +28,12 @@ if TYPE_CHECKING:
 # Far more than any model has; they bound memory and time against a hostile volume.
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 100
-# The Kubernetes kubelet publishes volumes through this link (atomic writer).
-_PUBLISHED = "..data"
+MAX_LINKED_DIRECTORIES = 1_000
+MAX_NAME_BYTES = 4_096
+# The kubelet publishes a volume through this link to a directory with a name of this form.
+_PUBLISHED, _NEXT = "..data", "..data_tmp"
+_VERSION = re.compile(r"\.\.[0-9]{4}(?:_[0-9]{2}){5}\.[0-9]+")
+_UTF8 = sys.getfilesystemencoding() == "utf-8"
 
 
 @dataclass(slots=True)
@@ -66,7 +73,7 @@ class Walk:
 
     Args:
         ignore: exact names that are left out with their subtree.
-        skip: the name of the signature itself, when it lies in the model.
+        skip: the name of the signature itself, when it lies in the model; as a file only.
         follow: whether symbolic links are allowed.
     """
 
@@ -80,6 +87,7 @@ class Walk:
         self._follow = follow
         self._pending: list[_Visit] = []
         self._entries = 0
+        self._linked = 0
         self.tree = Tree()
 
     def run(self) -> Tree:
@@ -113,14 +121,19 @@ class Walk:
         return self.tree
 
     def _list(self, visit: _Visit) -> None:
-        if len(visit.ancestors) > MAX_DEPTH:
-            detail = f"the directory lies more than {MAX_DEPTH} levels deep"
+        if len(visit.ancestors) > MAX_DEPTH or self._linked > MAX_LINKED_DIRECTORIES:
+            detail = f"lies more than {MAX_DEPTH} levels deep"
+            if self._linked > MAX_LINKED_DIRECTORIES:
+                detail = f"links lead to more than {MAX_LINKED_DIRECTORIES} directories"
             self._hazard(Code.TOO_LARGE, visit.name, detail)
             return
         here = self._root.open_directory(visit.base, visit.path)
         try:
-            self.tree.directories[visit.base, visit.path] = Stamp.of(os.fstat(here))
-            published = self._follow and not visit.name and _is_published(here)
+            stamp = Stamp.of(os.fstat(here))
+            if self.tree.directories.setdefault((visit.base, visit.path), stamp) != stamp:
+                detail = "entries of the directory changed while the model was read"
+                self._hazard(Code.CHANGED_WHILE_READ, visit.name, detail)
+            published = _published(here) if self._follow and not visit.name else frozenset()
             empty = True
             with os.scandir(here) as entries:
                 for entry in entries:
@@ -128,22 +141,29 @@ class Walk:
                     self._entries += 1
                     if self._entries > MAX_ENTRIES:
                         return
-                    self._entry(visit, entry, published=published)
+                    self._entry(visit, entry, published)
         finally:
             os.close(here)
         if empty and visit.name:
             detail = "the directory is empty; no signature can cover it"
             self._hazard(Code.EMPTY_DIRECTORY, visit.name, detail)
 
-    def _entry(self, visit: _Visit, entry: os.DirEntry[str], *, published: bool) -> None:
-        name = f"{visit.name}/{entry.name}" if visit.name else entry.name
-        if name in self._skip:
+    def _entry(self, visit: _Visit, entry: os.DirEntry[str], published: frozenset[str]) -> None:
+        # Names are compared as UTF-8 whatever the locale says they are.
+        own = entry.name if _UTF8 else os.fsencode(entry.name).decode("utf-8", "surrogateescape")
+        name = f"{visit.name}/{own}" if visit.name else own
+        if len(name) > MAX_NAME_BYTES:
+            detail = f"a name below it is longer than {MAX_NAME_BYTES} characters"
+            self._hazard(Code.TOO_LARGE, visit.name, detail)
             return
-        if name in self._ignore or (published and entry.name.startswith("..")):
+        if name in self._ignore or entry.name in published:
             self.tree.ignored.append(name)
             return
         try:
-            if entry.is_symlink():
+            is_link = entry.is_symlink()
+            if name in self._skip and (is_link or entry.is_file(follow_symlinks=False)):
+                return
+            if is_link:
                 self._link(visit, entry.name, name)
             elif entry.is_dir(follow_symlinks=False):
                 path = f"{visit.path}/{entry.name}" if visit.path else entry.name
@@ -171,6 +191,7 @@ class Walk:
                 detail = "the link leads to a directory that it is in itself"
                 self._hazard(Code.SYMLINK_CYCLE, name, detail)
             else:
+                self._linked += 1
                 self._descend(visit, name, end.path)
         elif stat.S_ISREG(end.mode):
             directory, _, file = end.path.rpartition("/")
@@ -192,16 +213,22 @@ class Walk:
         # What scandir or a link promised a moment ago is gone: somebody is writing here.
         vanished = isinstance(error, (FileNotFoundError, NotADirectoryError)) and name
         code = Code.CHANGED_WHILE_READ if vanished else Code.UNREADABLE
-        self._hazard(code, name, f"cannot be looked at: {(error.strerror or '').lower()}")
+        self._hazard(code, name, f"cannot be looked at: {why(error)}")
 
     def _hazard(self, code: Code, name: str, detail: str) -> None:
         self.tree.hazards.append(Finding(code, detail, path=name))
 
 
-def _is_published(directory: int) -> bool:
-    """Whether `..data` is a link to a sibling `..<version>`, as the kubelet publishes it."""
+def _published(directory: int) -> frozenset[str]:
+    """What the kubelet put into a volume beside the links to its files: `..data` and its end.
+
+    Only these names are no files of the model; whatever else starts with two dots is.
+    """
     try:
         target = os.readlink(_PUBLISHED, dir_fd=directory)
+        if _VERSION.fullmatch(target) is None:
+            return frozenset()
+        mode = os.stat(target, dir_fd=directory, follow_symlinks=False).st_mode
     except OSError:
-        return False
-    return target.startswith("..") and target != ".." and "/" not in target
+        return frozenset()
+    return frozenset({_PUBLISHED, _NEXT, target}) if stat.S_ISDIR(mode) else frozenset()

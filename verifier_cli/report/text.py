@@ -60,8 +60,9 @@ def facts(model: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("signed by", f"{who} ({signer['method']}{issuer})"))
         if signer["signedAt"]:
             rows.append(("signed at", signer["signedAt"]))
-    if model["files"]:
-        rows.append(("as signed", f"{model['files']} files, {size(model['bytes'])}"))
+    if count := model["files"]:
+        files = "1 file" if count == 1 else f"{count} files"
+        rows.append(("as signed", f"{files}, {size(model['bytes'])}"))
     if model["ignored"]:
         rows.append(("ignored", ", ".join(model["ignored"])))
     return rows

@@ -25,9 +25,7 @@ class Trust(NamedTuple):
     """How to get a signer's parsed trust material; called only if the method fits."""
 
     keys: Callable[[Key], tuple[ec.EllipticCurvePublicKey, ...]]
-    certificates: Callable[
-        [Certificate], tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]
-    ]
+    certificates: Callable[[Certificate], tuple[x509.Certificate, ...]]
     root: Callable[[Keyless], TrustedRoot]
 
 

@@ -26,6 +26,9 @@ _SIGSTORE_MEDIA_TYPES = (
     MEDIA_TYPE,
     "application/vnd.dev.sigstore.bundle+json;version=0.3",
 )
+# A genuine bundle has some hundred entries and a chain of two to four.
+MAX_ITEMS = 20_000
+MAX_CERTIFICATES = 16
 _MATERIALS = ("publicKey", "x509CertificateChain", "certificate")
 
 
@@ -41,9 +44,9 @@ class Bundle:
         hint: key method: fingerprint of the key, when given.
         raw_key: key method before 1.1: the public key itself (PEM or DER), when given.
         certificates: DER, leaf first.
-        log_index: index of the transparency-log entry, when there is one.
-        integrated_time: POSIX seconds at which the log says it took the entry; None unless
-            the log also promised it with a signature.
+        log_index: index of the transparency-log entry; None unless the log promised it
+            with a signature.
+        integrated_time: POSIX seconds at which the log took the entry; None likewise.
     """
 
     raw: bytes
@@ -71,7 +74,7 @@ def parse_bundle(raw: bytes) -> Bundle:
         Malformed: the file is not JSON, a field is missing, unknown, twice there or of the
             wrong type, or there is not exactly one signature.
     """
-    top = _message(strict_json(raw), "the bundle", _TOP)
+    top = _message(strict_json(raw, most=MAX_ITEMS), "the bundle", _TOP)
     media_type = _text(top, "mediaType")
     if "messageSignature" in top:
         raise Malformed("holds a messageSignature: it signs one file as a blob, not a model")
@@ -83,12 +86,15 @@ def parse_bundle(raw: bytes) -> Bundle:
     signature = _message(_only(envelope, "signatures"), "signatures[0]", _SIGNATURE)
     if not isinstance(signature.get("keyid", ""), str):
         raise Malformed("signatures[0].keyid is not text")
+    method = _method(material, media_type)
+    if method != "sigstore" and any(material.get(name) for name in _EVIDENCE):
+        raise Malformed(f"holds log entries or timestamps, which the {method} method never checks")
     hint, raw_key = _key(material)
     log_index, integrated_time = _log_entry(material)
     return Bundle(
         raw=raw,
         media_type=media_type,
-        method=_method(material, media_type),
+        method=method,
         payload_type=payload_type,
         payload=_base64(envelope, "payload"),
         signature=_base64(signature, "sig"),
@@ -101,9 +107,11 @@ def parse_bundle(raw: bytes) -> Bundle:
 
 
 _TOP = frozenset({"mediaType", "verificationMaterial", "dsseEnvelope", "messageSignature"})
-_MATERIAL = frozenset({*_MATERIALS, "tlogEntries", "timestampVerificationData"})
+_EVIDENCE = ("tlogEntries", "timestampVerificationData")
+_MATERIAL = frozenset({*_MATERIALS, *_EVIDENCE})
 _ENVELOPE = frozenset({"payload", "payloadType", "signatures"})
 _SIGNATURE = frozenset({"sig", "keyid"})
+_LAST_TIME = 253_402_300_799
 _U64 = re.compile(r"[0-9]{1,20}")
 _KEY = frozenset({"hint", "rawBytes", "keyDetails", "validFor"})
 
@@ -128,8 +136,10 @@ def _key(material: dict[str, Any]) -> tuple[str | None, bytes | None]:
     if "publicKey" not in material:
         return None, None
     key = _message(material["publicKey"], "publicKey", _KEY)
-    hint = _text(key, "hint") if key.get("hint") else None
-    return hint, _base64(key, "rawBytes") if "rawBytes" in key else None
+    hint = key.get("hint", "")
+    if not isinstance(hint, str):
+        raise Malformed("hint is not text")
+    return hint or None, _base64(key, "rawBytes") if "rawBytes" in key else None
 
 
 def _certificates(material: dict[str, Any]) -> tuple[bytes, ...]:
@@ -142,8 +152,8 @@ def _certificates(material: dict[str, Any]) -> tuple[bytes, ...]:
         chain = _list(holder, "certificates")
     else:
         return ()
-    if not chain:
-        raise Malformed("x509CertificateChain holds no certificate")
+    if not 1 <= len(chain) <= MAX_CERTIFICATES:
+        raise Malformed(f"holds {len(chain)} certificates, not 1 to {MAX_CERTIFICATES}")
     raw = frozenset({"rawBytes"})
     return tuple(_base64(_message(link, "certificate", raw), "rawBytes") for link in chain)
 
@@ -152,9 +162,13 @@ def _log_entry(material: dict[str, Any]) -> tuple[int | None, int | None]:
     entries = _list(material, "tlogEntries") if "tlogEntries" in material else []
     if not entries or not isinstance(entries[0], dict):
         return None, None
-    promised = bool(entries[0].get("inclusionPromise"))
-    time = _number(entries[0].get("integratedTime")) if promised else None
-    return _number(entries[0].get("logIndex")), time
+    if not entries[0].get("inclusionPromise"):
+        # Only the promise is a signature over these two numbers.
+        return None, None
+    time = _number(entries[0].get("integratedTime"))
+    # Past the year 9999 there is no calendar to name the time in.
+    known = time if time is not None and 0 < time <= _LAST_TIME else None
+    return _number(entries[0].get("logIndex")), known
 
 
 def _number(value: object) -> int | None:
@@ -196,6 +210,10 @@ def _only(fields: dict[str, Any], name: str) -> object:
 def _base64(fields: dict[str, Any], name: str) -> bytes:
     text = _text(fields, name)
     try:
-        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
         raise Malformed(f"{name} is not base64") from None
+    # The one form that every decoder reads alike: padded, unused bits zero, nothing behind.
+    if not data or binascii.b2a_base64(data, newline=False).decode() != text:
+        raise Malformed(f"{name} is not canonical base64")
+    return data

@@ -8,8 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from verifier_cli.inputs import Malformed
-from verifier_cli.signature.statement import decode_statement
+from verifier_cli.signature.statement import is_v02
 from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def check_envelope(bundle: Bundle, key: ec.EllipticCurvePublicKey) -> Finding | 
         return None
     # Only statements of 0.2.0 may carry its faulty encoding, always with SHA-256.
     faulty = faulty_encoding_v02(bundle.payload_type, bundle.payload)
-    if _signed(key, bundle.signature, faulty, hashes.SHA256()) and _is_v02(bundle.payload):
+    if _signed(key, bundle.signature, faulty, hashes.SHA256()) and is_v02(bundle.payload):
         return None
     return Finding(
         Code.SIGNATURE_WRONG,
@@ -67,10 +66,3 @@ def _signed(
     except InvalidSignature:
         return False
     return True
-
-
-def _is_v02(payload: bytes) -> bool:
-    try:
-        return decode_statement(payload).format == "v0.2"
-    except Malformed:
-        return False

@@ -21,16 +21,17 @@ def authenticate(
     bundle: Bundle, signer: Key, keys: tuple[ec.EllipticCurvePublicKey, ...]
 ) -> Evidence | Finding:
     """Returns evidence if one of the signer's `keys` signed, else why none did."""
-    refusal = Finding(Code.KEY_MISMATCH, "the policy names no key")
+    refusals: list[Finding] = []
     for key in keys:
         pem = _encoded(key, serialization.Encoding.PEM)
         fingerprint = hashlib.sha256(pem).hexdigest()
-        mismatch = _mismatch(bundle, key, fingerprint) or check_envelope(bundle, key)
-        if mismatch is None:
+        refusal = _mismatch(bundle, key, fingerprint) or check_envelope(bundle, key)
+        if refusal is None:
             return Evidence("key", name=signer.name, fingerprint=fingerprint)
-        if mismatch.code is Code.SIGNATURE_WRONG or refusal.actual is None:
-            refusal = mismatch
-    return refusal
+        refusals.append(refusal)
+    # That the right key's signature is broken says more than that other keys did not sign.
+    broken = [refusal for refusal in refusals if refusal.code is Code.SIGNATURE_WRONG]
+    return next(iter([*broken, *refusals]), Finding(Code.KEY_MISMATCH, "the policy names no key"))
 
 
 def _mismatch(bundle: Bundle, key: ec.EllipticCurvePublicKey, fingerprint: str) -> Finding | None:
@@ -51,7 +52,7 @@ def _mismatch(bundle: Bundle, key: ec.EllipticCurvePublicKey, fingerprint: str) 
 
 
 def _other_key(expected: str, actual: str) -> Finding:
-    detail = "the signature says that another key made it, by the SHA-256 of that key"
+    detail = "signed by another key, by the SHA-256 of its PEM"
     return Finding(Code.KEY_MISMATCH, detail, expected=expected, actual=actual)
 
 

@@ -7,7 +7,6 @@ what sigstore checks, so no path through here authenticates a bundle without it.
 from __future__ import annotations
 
 import logging
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,11 @@ from cryptography.hazmat.primitives import hashes
 from sigstore.errors import CertValidationError, Error, MetadataError, VerificationError
 from sigstore.models import Bundle as SigstoreBundle
 from sigstore.verify import Verifier
-from sigstore.verify.policy import AnyOf, OIDCIssuer, OIDCIssuerV2
 
 from verifier_cli.errors import ConfigError, Problem
-from verifier_cli.signature.fulcio import identities, issuer_of
+from verifier_cli.expressions import matches_whole
+from verifier_cli.inputs import first_lines
+from verifier_cli.signature.leaf import fulcio_identities, fulcio_issuers, signs_code
 from verifier_cli.verdict import Code, Evidence, Finding
 
 if TYPE_CHECKING:
@@ -41,29 +41,28 @@ class _ExactlySigner:
 
     def __init__(self, signer: Keyless) -> None:
         self._signer = signer
-        # Old and new Fulcio certificates hold the issuer in two extensions; either will do.
-        self._issuer = AnyOf([OIDCIssuer(signer.issuer), OIDCIssuerV2(signer.issuer)])
 
     def verify(self, cert: Certificate) -> None:
         """Raises unless both the identity and the issuer are the signer's."""
-        names = identities(cert)
-        if not any(self.accepts(name) for name in names):
+        if not any(self.accepts(name) for name in fulcio_identities(cert)):
             raise _OtherIdentity("identity")
-        try:
-            self._issuer.verify(cert)
-        except VerificationError:
-            raise _OtherIdentity("issuer") from None
+        # Fulcio writes the issuer into one or two extensions; all that are there must say it.
+        if fulcio_issuers(cert) != {self._signer.issuer}:
+            raise _OtherIdentity("issuer")
 
     def accepts(self, name: str) -> bool:
         """Whether `name`, whole, is the identity that the signer demands."""
         if self._signer.identity is not None:
             return name == self._signer.identity
         pattern = self._signer.identity_regexp
-        return pattern is not None and re.fullmatch(pattern, name) is not None
+        return pattern is not None and matches_whole(pattern, name)
 
 
 class _AnySignerDangerously:
-    """Accepts every identity. Only for wording a refusal that is already certain."""
+    """Accepts every identity. Only for wording a refusal that is already certain.
+
+    sigstore's own UnsafeNoOp would log a warning about something that is not done here.
+    """
 
     def verify(self, cert: Certificate) -> None:
         """Does nothing."""
@@ -81,7 +80,7 @@ def authenticate(bundle: Bundle, signer: Keyless, root: TrustedRoot) -> Evidence
     exactly = _ExactlySigner(signer)
     try:
         verifier = Verifier(trusted_root=root)
-    except Error as error:
+    except (Error, ValueError) as error:
         raise ConfigError(Problem("trustRoot", f"cannot be used: {error}")) from None
     try:
         theirs = SigstoreBundle.from_json(bundle.raw)
@@ -89,27 +88,45 @@ def authenticate(bundle: Bundle, signer: Keyless, root: TrustedRoot) -> Evidence
         return _not_authentic(error)
     try:
         payload_type, payload = verifier.verify_dsse(theirs, exactly)
-    except _OtherIdentity:
-        return _refusal_by_identity(signer, verifier, theirs)
     except MetadataError as error:
         raise ConfigError(Problem("trustRoot", f"cannot be used: {error}")) from None
-    except CertValidationError:
-        detail = "the certificate was issued by an instance that the trust root does not name"
-        return Finding(Code.CHAIN_UNTRUSTED, detail)
     except Exception as error:  # noqa: BLE001  (as above)
-        return _not_authentic(error)
+        return _refusal(error, bundle, signer, verifier, theirs)
     if (payload_type, payload) != (bundle.payload_type, bundle.payload):
         return Finding(Code.SIGNATURE_WRONG, "two readers of the file see two signed statements")
     leaf = theirs.signing_certificate
     return Evidence(
         "sigstore",
         name=signer.name,
-        identity=next(name for name in identities(leaf) if exactly.accepts(name)),
+        identity=next(name for name in fulcio_identities(leaf) if exactly.accepts(name)),
         issuer=signer.issuer,
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
         log_index=bundle.log_index,
         signed_at=_signed_at(bundle, theirs),
     )
+
+
+def _refusal(
+    error: Exception,
+    bundle: Bundle,
+    signer: Keyless,
+    verifier: Verifier,
+    theirs: SigstoreBundle,
+) -> Finding:
+    """Words what sigstore refused, by the facts of the certificate and not by its sentences."""
+    if isinstance(error, _OtherIdentity):
+        return _refusal_by_identity(signer, verifier, theirs)
+    leaf, at = theirs.signing_certificate, bundle.integrated_time
+    if isinstance(error, CertValidationError):
+        moment = None if at is None else datetime.fromtimestamp(at, UTC)
+        if moment and not leaf.not_valid_before_utc <= moment <= leaf.not_valid_after_utc:
+            detail = "the certificate was not valid when the log took the signature"
+            return Finding(Code.CERTIFICATE_EXPIRED, detail)
+        detail = "the certificate was not issued by the instance that the trust root names"
+        return Finding(Code.CHAIN_UNTRUSTED, detail)
+    if not signs_code(leaf):
+        return Finding(Code.CERTIFICATE_PURPOSE, "the certificate is not one for signing code")
+    return _not_authentic(error)
 
 
 def _refusal_by_identity(signer: Keyless, verifier: Verifier, theirs: SigstoreBundle) -> Finding:
@@ -119,7 +136,8 @@ def _refusal_by_identity(signer: Keyless, verifier: Verifier, theirs: SigstoreBu
     except Exception as error:  # noqa: BLE001  (as above; both outcomes refuse)
         return _not_authentic(error)
     leaf = theirs.signing_certificate
-    actual = f"{', '.join(identities(leaf)) or '(none)'} by {issuer_of(leaf)}"
+    who, issuers = fulcio_identities(leaf), sorted(fulcio_issuers(leaf))
+    actual = f"{', '.join(who) or '(none)'} by {', '.join(issuers) or '(none)'}"
     wanted = signer.identity or f"/{signer.identity_regexp}/"
     return Finding(
         Code.IDENTITY_MISMATCH,
@@ -130,8 +148,7 @@ def _refusal_by_identity(signer: Keyless, verifier: Verifier, theirs: SigstoreBu
 
 
 def _not_authentic(error: Exception) -> Finding:
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return Finding(Code.SIGNATURE_WRONG, f"sigstore refuses the bundle: {said}")
+    return Finding(Code.SIGNATURE_WRONG, f"sigstore refuses the bundle: {first_lines(error)}")
 
 
 def _signed_at(bundle: Bundle, theirs: SigstoreBundle) -> str | None:

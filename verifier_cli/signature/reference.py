@@ -7,12 +7,12 @@ What it does not look at is listed in docs/differences.md.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 import json
 import pathlib
 import tempfile
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import model_signing
@@ -21,10 +21,14 @@ from OpenSSL.crypto import X509StoreContextError
 from sigstore.errors import CertValidationError, VerificationError
 
 from verifier_cli.errors import ConfigError, Problem
+from verifier_cli.inputs import first_lines
+from verifier_cli.signature.certificate import check_identity
+from verifier_cli.signature.leaf import parse_certificate, subject
 from verifier_cli.verdict import Code, Evidence, Finding
 
 if TYPE_CHECKING:
-    from verifier_cli.policy import ModelRules, Signer
+    from verifier_cli.policy import Certificate, ModelRules, Signer
+    from verifier_cli.signature.bundle import Bundle
 
 # Its errors have no classes of their own: what it says decides. First match wins.
 _SAYINGS = (
@@ -40,17 +44,15 @@ _SAYINGS = (
 
 
 def verify(
-    model: str,
-    signature: str,
-    rules: ModelRules,
-    signer: Signer,
-    material: bytes,
+    signature: str, bundle: Bundle, rules: ModelRules, signer: Signer, material: bytes
 ) -> Evidence | Finding:
     """Asks model-signing whether `signer` signed this model and nothing changed since.
 
+    It does not know identities of certificates, so that one is compared here.
+
     Args:
-        model: path of the model.
         signature: path of the signature.
+        bundle: the same signature, parsed.
         material: PEM text, or a ClientTrustConfig for sigstore.
 
     Raises:
@@ -59,30 +61,44 @@ def verify(
     if signer.method == "sigstore" and signer.identity is None:
         detail = "the reference engine knows exact identities only"
         raise ConfigError(Problem("identityRegexp", detail))
-    said = io.StringIO()
-    with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(said):
+    said, model = io.StringIO(), rules.path or ""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        contextlib.redirect_stdout(said),
+        warnings.catch_warnings(action="ignore"),
+    ):
         path = pathlib.Path(directory, "material")
         path.write_bytes(material)
         try:
             config = _verifier(signer, path)
-            config.set_hashing_config(_hashing(signature, model, rules))
+            config.set_hashing_config(_hashing(signature, model, bundle, rules))
             config.set_ignore_unsigned_files(rules.ignore_unsigned_files)
             config.verify(pathlib.Path(model), pathlib.Path(signature))
         except Exception as error:  # noqa: BLE001  (it raises what its parts happen to raise)
             return _finding(error)
-    issuer = signer.issuer if signer.method == "sigstore" else None
-    identity = None if signer.method == "key" else signer.identity
-    return Evidence(signer.method, name=signer.name, identity=identity, issuer=issuer)
+    if signer.method == "certificate":
+        return _identified(bundle, signer)
+    if signer.method == "key":
+        return Evidence("key", name=signer.name)
+    return Evidence("sigstore", name=signer.name, identity=signer.identity, issuer=signer.issuer)
 
 
 def claimed_files(payload: bytes) -> int:
     """How many files an accepted statement lists, counted as leniently as the engine reads."""
     statement = json.loads(payload)
-    predicate = statement.get("predicate") or {}
-    names = [r["name"] for r in predicate.get("resources") or statement["subject"]]
+    predicate = statement["predicate"]
+    rows = predicate["resources"] if "resources" in predicate else statement["subject"]
+    names = [row["name"] for row in rows]
     if predicate.get("serialization", {}).get("method") == "shards":
         names = [name.rsplit(":", 2)[0] for name in names]
     return len(set(names))
+
+
+def _identified(bundle: Bundle, signer: Certificate) -> Evidence | Finding:
+    leaf = parse_certificate(bundle.certificates[0])
+    return check_identity(leaf, signer) or Evidence(
+        "certificate", name=signer.name, identity=signer.identity or subject(leaf)
+    )
 
 
 def _verifier(signer: Signer, material: pathlib.Path) -> model_signing.verifying.Config:
@@ -96,14 +112,16 @@ def _verifier(signer: Signer, material: pathlib.Path) -> model_signing.verifying
     )
 
 
-def _hashing(signature: str, model: str, rules: ModelRules) -> model_signing.hashing.Config:
+def _hashing(
+    signature: str, model: str, bundle: Bundle, rules: ModelRules
+) -> model_signing.hashing.Config:
     """The hashing that the signature records, with the policy's rules.
 
     The library could take it from the manifest itself, but then forgets the signature file
     and the rules. What is read here is not authenticated; a false claim only makes the
     library compute digests that do not compare equal.
     """
-    form = _claimed_serialization(signature)
+    form = _claimed_serialization(bundle)
     config = model_signing.hashing.Config()  # type: ignore[no-untyped-call]
     # It signs as "blake2b" what it calls "blake2" when asked to hash.
     algorithm: Any = {"blake2b": "blake2"}.get(form.get("hash_type", ""), form.get("hash_type"))
@@ -119,10 +137,8 @@ def _hashing(signature: str, model: str, rules: ModelRules) -> model_signing.has
     return config
 
 
-def _claimed_serialization(signature: str) -> dict[str, Any]:
-    bundle = json.loads(pathlib.Path(signature).read_bytes())
-    statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
-    form: dict[str, Any] = statement.get("predicate", {}).get("serialization", {})
+def _claimed_serialization(bundle: Bundle) -> dict[str, Any]:
+    form: dict[str, Any] = json.loads(bundle.payload).get("predicate", {}).get("serialization", {})
     return form
 
 
@@ -133,8 +149,7 @@ def _inside(signature: str, model: str) -> list[str]:
 
 
 def _finding(error: Exception) -> Finding:
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    detail = f"model-signing refuses: {said}"
+    detail = f"model-signing refuses: {first_lines(error)}"
     for words, code in _SAYINGS:
         if words in str(error):
             return Finding(code, detail)

@@ -82,6 +82,15 @@ def decode_statement(payload: bytes) -> SignedManifest:
     raise Malformed(f"predicateType is {predicate_type!r}, not {PREDICATE_TYPE!r}")
 
 
+def is_v02(payload: bytes) -> bool:
+    """Whether the payload claims to be of the deprecated form; decides nothing else."""
+    try:
+        statement = strict_json(payload)
+    except Malformed:
+        return False
+    return isinstance(statement, dict) and statement.get("predicateType") == PREDICATE_TYPE_V02
+
+
 def _decode_v1(statement: dict[str, Any]) -> SignedManifest:
     subjects = _list(statement.get("subject"), "subject")
     if len(subjects) != 1:
@@ -159,7 +168,7 @@ class _Serialization:
         ignore_paths = _list(fields.get("ignore_paths", []), "ignore_paths")
         for entry in ignore_paths:
             if not isinstance(entry, str) or not is_ignore_path(entry):
-                raise Malformed(f"ignore_paths holds {entry!r}, not an exact relative path")
+                raise Malformed(f"ignore_paths holds {entry!r}: no exact path without globs")
         return cls(hash_type, allow_symlinks, tuple(ignore_paths), shard_size, departures)
 
     def resource(self, resource: object, index: int) -> tuple[str, bytes]:
@@ -237,7 +246,7 @@ def _hash_type(fields: dict[str, Any], shard_size: int | None, departures: list[
     value = fields.get("hash_type")
     if isinstance(value, str):
         # model_signing 0.3 wrote the shard size into the name, as all releases do below.
-        plain = value.removesuffix(f"-sharded-{shard_size}")
+        plain = value.removesuffix(f"-sharded-{shard_size}") if shard_size else value
         if plain in HEX_DIGITS:
             if plain != value:
                 departures.append(f"hash_type is written {value!r} where {plain!r} is meant")
