@@ -75,7 +75,8 @@ def run(arguments: Sequence[str]) -> int:
             list(arguments), prog_name="model-verify", standalone_mode=False, complete_var=""
         )
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError, ValueError):
+            error.show()
         return Reason.USAGE.exit_code
     except click.Abort:
         return Reason.INTERRUPTED.exit_code

@@ -12,7 +12,7 @@ from verifier_cli.cli.commands import SETTINGS
 from verifier_cli.config.strictyaml import dump
 from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.escape import escape
-from verifier_cli.host.session import write
+from verifier_cli.host.session import deliver
 from verifier_cli.inputs import MAX_BUNDLE_BYTES, Malformed, Unreadable, read_regular
 from verifier_cli.report import json
 from verifier_cli.report.document import printable
@@ -42,11 +42,11 @@ def command(signature: str, output: str, suggest_policy: bool) -> int:
     if suggestion is not None:
         notes = [_WARNING, *suggestion.to_do]
         comments = "".join(f"# {escape(note)}\n" for note in notes)
-        write(sys.stdout.buffer, (comments + dump(suggestion.manifest)).encode())
+        deliver(sys.stdout.buffer, (comments + dump(suggestion.manifest)).encode())
         return 0
     described = printable(claims.describe(found))
     data = json.render(described) if output == "json" else _text(described).encode()
-    write(sys.stdout.buffer, data)
+    deliver(sys.stdout.buffer, data)
     return 0
 
 

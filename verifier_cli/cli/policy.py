@@ -10,7 +10,7 @@ from verifier_cli.cli.commands import SETTINGS
 from verifier_cli.config import material, reader
 from verifier_cli.errors import ConfigError
 from verifier_cli.escape import escape
-from verifier_cli.host.session import write
+from verifier_cli.host.session import deliver
 from verifier_cli.verdict import Reason
 
 
@@ -32,7 +32,7 @@ def check(files: tuple[str, ...]) -> int:
         lines = _faults(file)
         faults += len(lines)
         text = "".join(f"{escape(file)}: {escape(line)}\n" for line in lines or ["sound"])
-        write(sys.stdout.buffer, text.encode())
+        deliver(sys.stdout.buffer, text.encode())
     return Reason.CONFIG.exit_code if faults else Reason.VERIFIED.exit_code
 
 

@@ -10,7 +10,7 @@ from verifier_cli.cli.commands import SETTINGS
 from verifier_cli.config import reader
 from verifier_cli.config.strictyaml import dump_all
 from verifier_cli.errors import ConfigError, Problem
-from verifier_cli.host.session import write
+from verifier_cli.host.session import deliver
 from verifier_cli.kube.configmap import configmap
 
 
@@ -22,5 +22,5 @@ def command(filename: str) -> int:
     validations = [each.validation for each in parsed if each.validation is not None]
     if len(validations) != len(parsed):
         raise ConfigError(Problem("", "holds something besides ModelValidations"), source=filename)
-    write(sys.stdout.buffer, dump_all([configmap(each) for each in validations]).encode())
+    deliver(sys.stdout.buffer, dump_all([configmap(each) for each in validations]).encode())
     return 0

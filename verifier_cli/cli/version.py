@@ -10,7 +10,7 @@ import click
 
 from verifier_cli import __version__
 from verifier_cli.cli.commands import SETTINGS
-from verifier_cli.host.session import write
+from verifier_cli.host.session import deliver
 from verifier_cli.report import json
 
 
@@ -29,8 +29,8 @@ def command(output: str) -> int:
         "model-signing": version("model-signing"),
         "cryptography": version("cryptography"),
         "openssl": backend.openssl_version_text(),
-        "openssl (hashing)": ssl.OPENSSL_VERSION,
+        "openssl-of-python": ssl.OPENSSL_VERSION,
     }
     text = "".join(f"{name:<18} {value}\n" for name, value in versions.items())
-    write(sys.stdout.buffer, json.render(versions) if output == "json" else text.encode())
+    deliver(sys.stdout.buffer, json.render(versions) if output == "json" else text.encode())
     return 0

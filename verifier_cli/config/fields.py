@@ -150,5 +150,11 @@ def _is_unicode(text: str) -> bool:
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    kinds = {
+        str: "text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+    }
     return kinds.get(type(value), "an object")

@@ -94,8 +94,8 @@ _Dumper.add_representer(str, _text)
 
 
 def dump(value: object) -> str:
-    """One YAML document for people, keys in the order given."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    """One YAML document in ASCII, keys in the order given: nothing in it can move a cursor."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=1000)
 
 
 def dump_all(values: list[dict[str, Any]]) -> str:

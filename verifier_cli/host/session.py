@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from typing import IO, TYPE_CHECKING
 
-from verifier_cli.errors import ModelVerifyError
+from verifier_cli.errors import ConfigError, ModelVerifyError, Problem
 from verifier_cli.host.supervise import Interrupted, supervise
+from verifier_cli.inputs import why
 from verifier_cli.runs import Clock, undecided, verify
 from verifier_cli.verdict import Reason
 
@@ -81,18 +83,18 @@ def decide(
     except Interrupted as error:
         report = undecided(error.reason, str(error), clock, policies=policies, engine=engine)
     except Exception as error:  # noqa: BLE001  (a bug: reported as such, never as a verdict)
-        report = internal(error, log, clock, policies)
+        report = internal(error, log, clock, policies, engine)
     _finish(report, log)
     return report
 
 
 def internal(
-    error: Exception, log: Log, clock: Clock | None = None, policies: Sequence[Policy] = ()
+    error: Exception, log: Log, clock: Clock, policies: Sequence[Policy], engine: str
 ) -> Report:
     """The report of a bug; the trace goes to the log at level debug."""
     log.event("trace", "".join(traceback.format_exception(error)))
     sentence = f"internal error ({type(error).__name__}); --log-level debug shows the trace"
-    return undecided(Reason.INTERNAL, sentence, clock or Clock(), policies=policies)
+    return undecided(Reason.INTERNAL, sentence, clock, policies=policies, engine=engine)
 
 
 def _finish(report: Report, log: Log) -> None:
@@ -114,8 +116,19 @@ def _finish(report: Report, log: Log) -> None:
 
 def write(stream: IO[bytes], data: bytes) -> None:
     """Writes a report; a reader who went away does not change the verdict."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(data)
+        stream.flush()
+
+
+def deliver(stream: IO[bytes], data: bytes) -> None:
+    """Writes what is itself the result of a command, such as a manifest.
+
+    Raises:
+        ConfigError: it could not be written whole.
+    """
     try:
         stream.write(data)
         stream.flush()
-    except (OSError, ValueError):
-        return
+    except (OSError, ValueError) as error:
+        raise ConfigError(Problem("standard output", f"cannot be written: {why(error)}")) from None

@@ -86,10 +86,10 @@ def supervise(
     deadline = time.monotonic() + timeout_seconds
     thread.start()
     try:
-        while not done.wait(_TICK_SECONDS) and time.monotonic() < deadline:
+        while not done.wait(min(_TICK_SECONDS, max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                _overdue(timeout_seconds)
             tick(progress)
-        if not done.is_set():
-            _overdue(timeout_seconds)
     except BaseException:
         progress.cancelled = True
         thread.join(_GRACE_SECONDS)

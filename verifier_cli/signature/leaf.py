@@ -82,7 +82,7 @@ def fulcio_identities(certificate: Certificate) -> list[str]:
     return [
         *san.get_values_for_type(RFC822Name),
         *san.get_values_for_type(UniformResourceIdentifier),
-        *(other.value.decode("utf-8", "replace") for other in others),
+        *filter(None, (_utf8_string(other.value) for other in others)),
     ]
 
 
@@ -95,8 +95,8 @@ def fulcio_issuers(certificate: Certificate) -> set[str]:
         except ExtensionNotFound:
             continue
         try:
-            issuers.add(raw.decode() if oid == _ISSUER else asn1.decode_der(str, raw))
-        except ValueError:
+            issuers.add(raw.decode() if oid == _ISSUER else _utf8_string(raw) or "")
+        except UnicodeDecodeError:
             # Unreadable is not the same as absent: no issuer is called so.
             issuers.add("")
     return issuers
@@ -113,6 +113,13 @@ def purposes_of(certificate: Certificate) -> set[ObjectIdentifier] | None:
 def signs_code(certificate: Certificate) -> bool:
     """Whether it carries the extended key usage code signing."""
     return ExtendedKeyUsageOID.CODE_SIGNING in (purposes_of(certificate) or ())
+
+
+def _utf8_string(der: bytes) -> str | None:
+    try:
+        return asn1.decode_der(str, der)
+    except ValueError:
+        return None
 
 
 def _san(certificate: Certificate) -> SubjectAlternativeName | None:

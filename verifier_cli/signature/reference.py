@@ -86,7 +86,7 @@ def verify(
 def claimed_files(payload: bytes) -> int:
     """How many files an accepted statement lists, counted as leniently as the engine reads."""
     statement = json.loads(payload)
-    predicate = statement["predicate"]
+    predicate = statement.get("predicate") or {}
     rows = predicate["resources"] if "resources" in predicate else statement["subject"]
     names = [row["name"] for row in rows]
     if predicate.get("serialization", {}).get("method") == "shards":
