@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 PREDICATE_TYPE_V02 = "https://model_signing/Digests/v0.1"
+# Only the first of them, `Digests`, is read; the others were never what its releases verified.
+_PREDICATES_V02 = re.compile(r"https://model_signing/[A-Za-z]+/v0\.1")
 _ALGORITHM_V02 = "actual_hash_algorithm"
 
 # Algorithm registry: identifier -> hexadecimal digits of a digest.
@@ -83,12 +85,13 @@ def decode_statement(payload: bytes) -> SignedManifest:
 
 
 def is_v02(payload: bytes) -> bool:
-    """Whether the payload claims to be of the deprecated form; decides nothing else."""
+    """Whether the payload claims a form of model_signing 0.2; decides nothing else."""
     try:
         statement = strict_json(payload)
     except Malformed:
         return False
-    return isinstance(statement, dict) and statement.get("predicateType") == PREDICATE_TYPE_V02
+    claimed = statement.get("predicateType") if isinstance(statement, dict) else None
+    return isinstance(claimed, str) and _PREDICATES_V02.fullmatch(claimed) is not None
 
 
 def _decode_v1(statement: dict[str, Any]) -> SignedManifest:
