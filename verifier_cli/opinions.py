@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from verifier_cli.config import material
+from verifier_cli.config import trustroot
 from verifier_cli.judge import judge
 from verifier_cli.procedure import Trail
 from verifier_cli.verdict import Code, Evidence, Finding, Reason
@@ -12,10 +12,11 @@ from verifier_cli.verdict import Code, Evidence, Finding, Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from verifier_cli.config.material import Loaded
     from verifier_cli.policy import Policy
 
 
-def reference(policy: Policy, loaded: Sequence[material.Loaded], prepared: Trail) -> Trail:
+def reference(policy: Policy, loaded: Sequence[Loaded], prepared: Trail) -> Trail:
     """Asks the reference engine about a model whose signature was found and read.
 
     Raises:
@@ -34,7 +35,7 @@ def reference(policy: Policy, loaded: Sequence[material.Loaded], prepared: Trail
         if signer.method != prepared.bundle.method:
             refusals.append(Finding(Code.METHOD_MISMATCH, "signed by another method"))
             continue
-        data = material.reference_form(signer, given)
+        data = trustroot.reference_form(signer, given)
         outcome = engine.verify(
             prepared.signature.path, prepared.bundle, prepared.rules, signer, data
         )

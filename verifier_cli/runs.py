@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from verifier_cli import opinions
-from verifier_cli.config import material
+from verifier_cli import opinions, volumes
+from verifier_cli.config import material, trustroot
 from verifier_cli.judge import exit_code, judge, weightiest
-from verifier_cli.model.discover import find_models
-from verifier_cli.model.root import Root
-from verifier_cli.model.walk import Walk, left_out
-from verifier_cli.procedure import Procedure, Stop, Trail, unreadable_model
+from verifier_cli.procedure import Procedure, Stop, Trail
 from verifier_cli.signature.authenticate import Trust
 from verifier_cli.verdict import Code, Finding, ModelReport, PolicyFacts, Report
 
@@ -172,18 +168,13 @@ class _Run:
         """Every model below each root, and what lies there that no model covers."""
         for root in self._settings.roots if rules.path is None else (rules.path,):
             here = dataclasses.replace(rules, path=root, discover=False)
-            try:
-                models = find_models(root, left_out(rules))
-            except OSError as error:
-                yield self._report(Trail(here, [unreadable_model(error)]))
+            found = volumes.models_below(here, root)
+            if isinstance(found, Finding):
+                yield self._report(Trail(here, [found]))
                 continue
-            if not models:
-                detail = f"no directory at or below {root} holds a signature"
-                yield self._report(Trail(here, [Finding(Code.SIGNATURE_NOT_FOUND, detail)]))
-                continue
-            for path in models:
-                yield self._model(_rules_below(here, root, path))
-            uncovered, ignored = _uncovered(here, root, models)
+            for below in found:
+                yield self._model(below)
+            uncovered, ignored = volumes.uncovered(here, root, found)
             if uncovered:
                 yield self._report(Trail(here, uncovered))
             if ignored:
@@ -224,7 +215,7 @@ def _trust(policy: Policy, loaded: Sequence[material.Loaded], *, online: bool) -
         certificates=lambda signer: by_signer[signer].certificates,
         # One run judges all its models by one root.
         root=functools.cache(
-            lambda signer: material.root_of(signer, by_signer[signer], online=online)
+            lambda signer: trustroot.root_of(signer, by_signer[signer], online=online)
         ),
     )
 
@@ -241,36 +232,6 @@ def _warnings(policy: Policy) -> list[Finding]:
             detail = "the policy names no identity: any code-signing leaf under its anchors will do"
             findings.append(Finding(Code.SIGNER_UNNAMED, detail))
     return findings
-
-
-def _rules_below(rules: ModelRules, root: str, path: str) -> ModelRules:
-    """The rules of a discovered model: ignore paths count from the model, not the root."""
-    inside = os.path.relpath(path, root)
-    prefix = "" if inside == "." else f"{inside}/"
-    ignore = tuple(p.removeprefix(prefix) for p in rules.ignore_paths if p.startswith(prefix))
-    return dataclasses.replace(rules, path=path, ignore_paths=ignore)
-
-
-def _uncovered(
-    rules: ModelRules, root: str, models: Sequence[str]
-) -> tuple[list[Finding], set[str]]:
-    """Findings about what lies below a root but in none of its models, and what was ignored."""
-    covered = frozenset(os.path.relpath(model, root) for model in models)
-    if "." in covered:
-        return [], set()
-    try:
-        with Root(root) as opened:
-            ignore = left_out(rules) | covered
-            walk = Walk(opened, ignore=ignore, skip=frozenset(), follow=rules.allow_symlinks)
-            tree = walk.run()
-    except OSError as error:
-        return [unreadable_model(error)], set()
-    findings = [hazard for hazard in tree.hazards if hazard.code.reason]
-    # Tolerating unsigned files is about files in a model: a model whose signature somebody
-    # removed must not become a pile of tolerated files.
-    detail = "is in the volume, but no model there covers it"
-    findings += [Finding(Code.FILE_UNSIGNED, detail, path=name) for name in sorted(tree.files)]
-    return findings, set(tree.ignored) - covered
 
 
 def _mode(policies: Sequence[Policy]) -> Mode:

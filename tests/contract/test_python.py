@@ -104,7 +104,7 @@ def test_strict_base64_is_strict(text: str) -> None:
 
 
 def test_the_digests_have_the_sizes_of_the_registry() -> None:
-    from verifier_cli.signature.statement import HEX_DIGITS
+    from verifier_cli.signature.serialization import HEX_DIGITS
 
     sizes = {
         "sha256": hashlib.sha256().digest_size,

@@ -22,8 +22,9 @@ from sigstore.verify.policy import Identity
 from tests.contract.expect import refusal
 from tests.differential.workshop import IDENTITY, ISSUER, encode, resources_of, statement
 from tests.private_sigstore import PrivateSigstore
-from verifier_cli.config import material
-from verifier_cli.config.material import Instance, Loaded
+from verifier_cli.config import trustroot
+from verifier_cli.config.material import Loaded
+from verifier_cli.config.trustroot import Instance
 from verifier_cli.errors import ConfigError
 from verifier_cli.policy import Keyless
 from verifier_cli.signature import keyless
@@ -245,7 +246,7 @@ def test_a_service_that_has_ended_still_counts(
 
 
 def test_a_signing_config_need_not_be_whole(sigstore: PrivateSigstore) -> None:
-    text = material.check_trust_root(Loaded(sigstore.trusted_root().encode(), "test"))
+    text = trustroot.check_trust_root(Loaded(sigstore.trusted_root().encode(), "test"))
     try:
         ClientTrustConfig.from_json(text)
     except Error:
@@ -256,11 +257,11 @@ def test_a_signing_config_need_not_be_whole(sigstore: PrivateSigstore) -> None:
 def test_the_shipped_roots_are_where_they_are_looked_for(
     instance: Literal["public-good", "staging"],
 ) -> None:
-    place = files("sigstore._store") / material._SHIPPED[instance] / "trusted_root.json"
+    place = files("sigstore._store") / trustroot._SHIPPED[instance] / "trusted_root.json"
     assert place.is_file(), (
         "sigstore keeps its trust roots elsewhere: `_SHIPPED` and `_shipped` of config/material.py"
     )
-    root = material.shipped_trusted_root(instance)
+    root = trustroot.shipped_trusted_root(instance)
     assert isinstance(root, TrustedRoot)
     Verifier(trusted_root=root)
 
@@ -270,7 +271,7 @@ def test_the_shipped_roots_are_where_they_are_looked_for(
 def test_the_shipped_roots_are_not_stale(
     instance: Literal["public-good", "staging"], part: str
 ) -> None:
-    document = json.loads(material._shipped(instance).read_bytes())
+    document = json.loads(trustroot._shipped(instance).read_bytes())
     periods = [
         entry["publicKey"]["validFor"] if part != "certificateAuthorities" else entry["validFor"]
         for entry in document[part]
@@ -306,7 +307,7 @@ def test_production_offline_fails_without_home(tmp_path: Path) -> None:
 
 def test_our_way_needs_no_home(tmp_path: Path) -> None:
     (tmp_path / "home").touch()
-    code = "from verifier_cli.config.material import *; shipped_trusted_root('public-good')"
+    code = "from verifier_cli.config.trustroot import *; shipped_trusted_root('public-good')"
     _python(code, tmp_path / "home").check_returncode()
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,6 @@ from verifier_cli.host.supervise import supervise
 from verifier_cli.model.progress import Cancelled, Progress
 from verifier_cli.runs import Settings
 from verifier_cli.verdict import Reason, Report
-from pathlib import Path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -108,7 +108,8 @@ def test_a_change_that_was_taken_back(signed: Model) -> None:
         overwrite_head(signed.path / "big")
         signed.write("big", BIG)
 
-    expect(signed, *CHANGED, "big", progress=Halfway(act))
+    report = expect(signed, *CHANGED, "big", progress=Halfway(act))
+    assert report.models[0].files == 3
 
 
 def test_a_change_whose_times_were_put_back(signed: Model) -> None:

@@ -503,7 +503,11 @@ class _Fulcio(CertificateAuthority):
             for extension in builder._extensions
             if extension.oid.dotted_string != self._oid
         ]
-        return builder.add_extension(self._value, critical=False) if self._value else builder
+        if self._value is None:
+            return builder
+        # The subject is empty, so the SAN must be critical.
+        critical = isinstance(self._value, x509.SubjectAlternativeName)
+        return builder.add_extension(self._value, critical=critical)
 
 
 def _by_fulcio(

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from verifier_cli.policy import Signer
-    from verifier_cli.signature.statement import Piece, SignedManifest
+    from verifier_cli.signature.serialization import Piece
+    from verifier_cli.signature.statement import SignedManifest
 
 ROOT = Path(__file__).parents[2]
 CORPUS, TESTDATA = ROOT / "tests" / "corpus", ROOT / "testdata"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import os
 import sys
 from importlib import import_module
@@ -19,7 +20,7 @@ _GC_THRESHOLD = 50_000
 def main() -> NoReturn:
     """Entry point of `model-verify`."""
     gc.set_threshold(_GC_THRESHOLD)
-    _open_missing_streams()
+    _prepare_streams()
     try:
         code = run(sys.argv[1:])
     except BaseException as error:  # noqa: BLE001  (the last guard: a line, not a trace)
@@ -35,14 +36,21 @@ def main() -> NoReturn:
     os._exit(code)
 
 
-def _open_missing_streams() -> None:
-    """Gives a process that was started with closed streams empty ones in their place."""
+def _prepare_streams() -> None:
+    """Makes the standard streams such that writing to them cannot end a command.
+
+    Closed ones get empty ones in their place; a terminal that knows few characters is shown
+    the others escaped.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             # The lowest free descriptor is the closed one, so no file of ours lands there.
             opened = open(os.devnull, "r+")  # noqa: PTH123, SIM115  (stays open)
             os.dup2(opened.fileno(), number)
             setattr(sys, name, opened)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -125,9 +125,7 @@ class Digester:
             self._findings.changed(item.name)
             return
         self._progress.advance(len(data))
-        hasher = self._new()
-        hasher.update(data)
-        self._compare(item, item.pieces[0], hasher.digest())
+        self._compare(item, item.pieces[0], self._new(data).digest())
 
     def _large(self, item: Wanted, piece: Piece, buffer: bytearray) -> None:
         try:

@@ -19,8 +19,10 @@ class Hasher(Protocol):
         """Returns the raw digest."""
 
 
-def hasher_for(hash_type: str) -> Callable[[], Hasher]:
-    """The hash with this identifier: `sha256`, `blake2b` (64 bytes) or `blake3` (32 bytes).
+def hasher_for(hash_type: str) -> Callable[..., Hasher]:
+    """The constructor, with or without first bytes, of the hash with this identifier.
+
+    They are `sha256` and `blake3` (32 bytes each) and `blake2b` (64 bytes).
 
     Raises:
         KeyError: there is no such identifier.

@@ -1,0 +1,32 @@
+"""Progress is counted per thread, and can be cancelled from outside."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from verifier_cli.model.progress import Cancelled, Progress
+
+
+def test_bytes_of_all_threads_are_summed() -> None:
+    progress = Progress()
+    assert (progress.total, progress.done) == (0, 0)
+    threads = [threading.Thread(target=lambda: progress.advance(5)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    progress.advance(1)
+    progress.advance(2)
+    # A thread that ended may have left its id to the next; its bytes stay.
+    assert progress.done == 23
+
+
+def test_a_cancelled_worker_stops_at_its_next_chunk() -> None:
+    progress = Progress()
+    progress.advance(1)
+    progress.cancelled = True
+    with pytest.raises(Cancelled):
+        progress.advance(1)
+    assert progress.done == 1
