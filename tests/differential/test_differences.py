@@ -172,6 +172,7 @@ def test_the_document_shows_the_table() -> None:
 # --- the tree -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_changed_while_hashing(lab: Lab) -> None:
     def overwrite(model: Path) -> None:
         file = model / "weights"
@@ -187,6 +188,7 @@ def test_changed_while_hashing(lab: Lab) -> None:
     lab.differ(_while_hashing(lab, overwrite, restore), "CHANGED_WHILE_READ")
 
 
+@pytest.mark.slow
 def test_added_while_hashing(lab: Lab) -> None:
     def add(model: Path) -> None:
         (model / "planted.py").write_text("evil")

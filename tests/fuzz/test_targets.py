@@ -37,6 +37,7 @@ def test_the_seeds_are_accepted(name: str) -> None:
     assert all(accepted) or name in MIXED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_changed_inputs_do_no_harm(name: str) -> None:
     target = TARGETS[name]
@@ -117,6 +118,7 @@ def _session(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_session_counts_what_it_tried(tmp_path: Path) -> None:
     run = _session("--seconds", "1", "--target", "statement", "--crashes", str(tmp_path))
     assert run.returncode == 0, run
@@ -126,6 +128,7 @@ def test_the_session_counts_what_it_tried(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_session_saves_and_shows_what_crashes(tmp_path: Path) -> None:
     run = _session("--seconds", "5", "--target", "self-test", "--crashes", str(tmp_path))
     assert run.returncode == 1, run
@@ -135,6 +138,7 @@ def test_the_session_saves_and_shows_what_crashes(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in run.stdout + run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "words"), [(b"hang", "Hang"), (b"memory", "MemoryError")])
 def test_hangs_and_hunger_are_crashes(tmp_path: Path, kind: bytes, words: str) -> None:
     path = tmp_path / "input"

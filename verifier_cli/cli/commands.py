@@ -13,6 +13,7 @@ from verifier_cli import __version__
 from verifier_cli.errors import ModelVerifyError
 from verifier_cli.escape import escape
 from verifier_cli.host.supervise import Interrupted, handle_signals
+from verifier_cli.inputs import why
 from verifier_cli.verdict import Reason
 
 if TYPE_CHECKING:
@@ -74,20 +75,27 @@ def run(arguments: Sequence[str]) -> int:
         code = commands.main(
             list(arguments), prog_name="model-verify", standalone_mode=False, complete_var=""
         )
-    except click.ClickException as error:
+    except (Exception, SystemExit, Interrupted) as error:  # noqa: BLE001  (each has its code)
+        return _end(error)
+    # Every command returns its code; one that forgot to must not read as a yes.
+    return code if isinstance(code, int) else Reason.INTERNAL.exit_code
+
+
+def _end(error: BaseException) -> int:
+    """Says in a line why a command ended, and returns the exit code that goes with it."""
+    if isinstance(error, click.ClickException):
         with contextlib.suppress(OSError, ValueError):
             error.show()
         return Reason.USAGE.exit_code
-    except click.Abort:
-        return Reason.INTERRUPTED.exit_code
-    except ModelVerifyError as error:
+    if isinstance(error, ModelVerifyError):
         return _fail(Reason[error.reason], error.sentence)
-    except Interrupted as error:
-        return _fail(error.reason, str(error))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (a bug: a line, not a trace)
-        return _fail(Reason.INTERNAL, f"internal error: {type(error).__name__}")
-    # Every command returns its code; one that forgot to must not read as a yes.
-    return code if isinstance(code, int) else Reason.INTERNAL.exit_code
+    if isinstance(error, (Interrupted, click.Abort)):
+        # click makes an Abort of a KeyboardInterrupt that came before our handlers.
+        reason = error.reason if isinstance(error, Interrupted) else Reason.INTERRUPTED
+        return _fail(reason, str(error) or "interrupted")
+    if isinstance(error, OSError):
+        return _fail(Reason.CONFIG, f"the output cannot be written: {why(error)}")
+    return _fail(Reason.INTERNAL, f"internal error: {type(error).__name__}")
 
 
 def _fail(reason: Reason, sentence: str) -> int:

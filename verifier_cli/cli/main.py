@@ -6,6 +6,7 @@ import contextlib
 import gc
 import io
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +20,8 @@ _GC_THRESHOLD = 50_000
 
 def main() -> NoReturn:
     """Entry point of `model-verify`."""
+    # Before anything else is imported: PID 1 ignores every signal that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     gc.set_threshold(_GC_THRESHOLD)
     _prepare_streams()
     try:

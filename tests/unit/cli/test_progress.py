@@ -123,6 +123,7 @@ def test_a_terminal_that_knows_few_characters_gets_the_whole_report() -> None:
     assert "exit code 12" in text
 
 
+@pytest.mark.slow
 def test_a_bar_during_a_real_run(tmp_path: Path) -> None:
     """The file is sparse and larger than signed, so the deadline ends the run under its bar."""
     signer = Signer()

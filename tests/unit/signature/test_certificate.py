@@ -356,3 +356,9 @@ def test_a_link_that_was_signed_with_an_unknown_algorithm() -> None:
     finding = module._check_strength([odd_algorithm(sound.certificate), ROOT.certificate])
     assert finding is not None
     assert finding.code is Code.CERTIFICATE_WEAK
+
+
+def test_who_does_not_say_to_be_an_authority_is_none() -> None:
+    # RFC 5280 4.2.1.9: the key usage alone is no answer, and OpenSSL knows it.
+    bare = leaf(ROOT, "Half", extensions=[key_usage("key_cert_sign")])
+    assert refusal(leaf(bare), bare).code is Code.CHAIN_UNTRUSTED
