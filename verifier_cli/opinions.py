@@ -12,7 +12,7 @@ from verifier_cli.verdict import Code, Evidence, Finding, Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from verifier_cli.config.material import Loaded
+    from verifier_cli.config.loaded import Loaded
     from verifier_cli.policy import Policy
 
 

@@ -19,6 +19,7 @@ from verifier_cli.verdict import Code, Finding, ModelReport, PolicyFacts, Report
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from verifier_cli.config.loaded import Loaded
     from verifier_cli.model.progress import Progress
     from verifier_cli.policy import ModelRules, Policy, Signer
     from verifier_cli.procedure import Observer
@@ -207,9 +208,9 @@ class _Run:
         return report
 
 
-def _trust(policy: Policy, loaded: Sequence[material.Loaded], *, online: bool) -> Trust:
+def _trust(policy: Policy, loaded: Sequence[Loaded], *, online: bool) -> Trust:
     """Finds a signer's material; a trust root is parsed when, and only when, it is needed."""
-    by_signer: dict[Signer, material.Loaded] = dict(zip(policy.signers, loaded, strict=True))
+    by_signer: dict[Signer, Loaded] = dict(zip(policy.signers, loaded, strict=True))
     return Trust(
         keys=lambda signer: by_signer[signer].keys,
         certificates=lambda signer: by_signer[signer].certificates,

@@ -23,7 +23,7 @@ from tests.contract.expect import refusal
 from tests.differential.workshop import IDENTITY, ISSUER, encode, resources_of, statement
 from tests.private_sigstore import PrivateSigstore
 from verifier_cli.config import trustroot
-from verifier_cli.config.material import Loaded
+from verifier_cli.config.loaded import Loaded
 from verifier_cli.config.trustroot import Instance
 from verifier_cli.errors import ConfigError
 from verifier_cli.policy import Keyless

@@ -38,6 +38,7 @@ from tests.differential.workshop import (
 from verifier_cli import runs
 from verifier_cli.claims import describe, read_claims, suggest
 from verifier_cli.config import document, manifest, material, reader, strictyaml
+from verifier_cli.config.loaded import Loaded
 from verifier_cli.errors import ConfigError
 from verifier_cli.inputs import Malformed, sha256_hex, strict_json
 from verifier_cli.model.progress import Progress
@@ -337,7 +338,7 @@ def pem(name: str) -> str:
 def run_key(raw: bytes) -> bool:
     """Parses public keys."""
     try:
-        found = material.public_keys(material.Loaded(raw, "fuzz"))
+        found = material.public_keys(Loaded(raw, "fuzz"))
     except ConfigError as error:
         _check_error(error)
         return False
@@ -350,7 +351,7 @@ def run_key(raw: bytes) -> bool:
 def run_certificates(raw: bytes) -> bool:
     """Parses trust anchors."""
     try:
-        check(material.certificates(material.Loaded(raw, "fuzz")), "at least one certificate")
+        check(material.certificates(Loaded(raw, "fuzz")), "at least one certificate")
     except ConfigError as error:
         _check_error(error)
         return False

@@ -7,9 +7,10 @@ signature modules check with. Nothing here verifies a signature.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from verifier_cli.config.loaded import Loaded
 from verifier_cli.config.trustroot import check_trust_root, trusted_root
 from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.inputs import MAX_MATERIAL_BYTES, Unreadable, read_regular, sha256_hex
@@ -24,23 +25,6 @@ CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _PUBLIC_KEY = re.compile(
     rb"-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*", re.ASCII
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A signer's material, read.
-
-    Attributes:
-        data: the bytes; None for a sigstore instance whose root is not in the policy.
-        where: field path or file, for messages.
-        keys: parsed, for the key method.
-        certificates: parsed, for the certificate method.
-    """
-
-    data: bytes | None
-    where: str
-    keys: tuple[ec.EllipticCurvePublicKey, ...] = ()
-    certificates: tuple[x509.Certificate, ...] = ()
 
 
 def material_of(signer: Signer) -> tuple[str, Material | None]:

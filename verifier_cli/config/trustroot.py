@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sigstore.models import TrustedRoot
 
-    from verifier_cli.config.material import Loaded
+    from verifier_cli.config.loaded import Loaded
     from verifier_cli.policy import Keyless, Signer
 
 _CONFIG_TYPE = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from tests.unit.signing import Signer, issue, key_usage, leaf, pem, root
 from verifier_cli.config import material
-from verifier_cli.config.material import Loaded
+from verifier_cli.config.loaded import Loaded
 from verifier_cli.errors import ConfigError
 from verifier_cli.policy import Certificate, Key, Keyless, Material, ModelRules, Policy
 from verifier_cli.policy import Signer as AnySigner

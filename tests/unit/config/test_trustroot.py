@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.conftest import REPOSITORY
 from verifier_cli.config import trustroot
-from verifier_cli.config.material import Loaded
+from verifier_cli.config.loaded import Loaded
 from verifier_cli.errors import ConfigError, TrustUnavailableError
 from verifier_cli.policy import Key, Keyless, Material
 

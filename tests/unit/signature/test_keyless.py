@@ -12,7 +12,7 @@ import pytest
 
 from tests.private_sigstore import Fault, PrivateSigstore
 from tests.unit.signing import resources, statement
-from verifier_cli.config.material import Loaded
+from verifier_cli.config.loaded import Loaded
 from verifier_cli.config.trustroot import trusted_root
 from verifier_cli.errors import ConfigError
 from verifier_cli.policy import Keyless
