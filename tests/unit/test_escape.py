@@ -24,6 +24,12 @@ EXAMPLES = [
     ("\udc7f", "\\udc7f"),
     ("\ud800", "\\ud800"),
     ("\udd00", "\\udd00"),
+    # What CI runners obey wherever it stands in a line.
+    ("##[error]x", "#\\x23[error]x"),
+    ("a##vso[task.x]", "a#\\x23vso[task.x]"),
+    ("###", "#\\x23#"),
+    ("####", "#\\x23#\\x23"),
+    ("# one #", "# one #"),
 ]
 
 

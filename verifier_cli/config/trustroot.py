@@ -139,8 +139,9 @@ def refreshed_trusted_root(instance: Instance) -> TrustedRoot:
     try:
         return fetch().trusted_root
     except (Error, OSError, ValueError) as error:
-        cause = error.__cause__ or error
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        said = first_lines(cause)
         raise TrustUnavailableError(
-            f"the trust root of sigstore's {instance} instance cannot be refreshed: {cause}",
+            f"the trust root of sigstore's {instance} instance cannot be refreshed: {said}",
             advice="Check the network and that HOME can be written, or leave out --online",
         ) from None

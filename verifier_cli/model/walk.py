@@ -156,19 +156,19 @@ class Walk:
             detail = f"a name below it is longer than {MAX_NAME_BYTES} characters"
             self._hazard(Code.TOO_LARGE, visit.name, detail)
             return
-        if name in self._ignore or entry.name in published:
-            self.tree.ignored.append(name)
-            return
         try:
             is_link = entry.is_symlink()
-            if name in self._skip and (is_link or entry.is_file(follow_symlinks=False)):
+            is_file = entry.is_file(follow_symlinks=False)
+            if name in self._skip and (is_link or is_file):
                 return
-            if is_link:
+            if name in self._ignore or entry.name in published:
+                self.tree.ignored.append(name)
+            elif is_link:
                 self._link(visit, entry.name, name)
             elif entry.is_dir(follow_symlinks=False):
                 path = f"{visit.path}/{entry.name}" if visit.path else entry.name
                 self._descend(visit, name, path)
-            elif entry.is_file(follow_symlinks=False):
+            elif is_file:
                 self.tree.files[name] = Place(visit.base, visit.path, entry.name)
             else:
                 self._special(name, entry.stat(follow_symlinks=False).st_mode)

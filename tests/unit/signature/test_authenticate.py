@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from tests.unit.signing import Signer, resources, statement
+from tests.unit.signing import Signer, chain_material, leaf, resources, root, statement
 from verifier_cli.policy import Certificate, Key, Keyless, Material
 from verifier_cli.policy import Signer as AnySigner
 from verifier_cli.signature.authenticate import Trust, authenticate
@@ -72,3 +72,15 @@ def test_each_refusal_is_collected_once() -> None:
 
 def test_no_signer_accepts_nobody() -> None:
     assert authenticate(bundle(), [], TRUST, NOW) == ()
+
+
+def test_a_certificate() -> None:
+    authority = root()
+    signed_by = leaf(authority)
+    chain = chain_material(signed_by.certificate)
+    raw = json.dumps(Signer(signed_by.key).bundle(statement(resources({"a": b"1"})), **chain))
+    trust = Trust(keys=never, certificates=lambda _: (authority.certificate,), root=never)
+    signers = (by(BOB, "bob"), Certificate(Material(text="x"), name="us"))
+    found = authenticate(parse_bundle(raw.encode()), signers, trust, NOW)
+    assert isinstance(found, Evidence)
+    assert (found.method, found.name) == ("certificate", "us")

@@ -330,6 +330,10 @@ def test_a_certificate_that_cannot_be_parsed() -> None:
         authenticate(bundle, Certificate(NOBODY), [ROOT.certificate], NOW)
 
 
+def test_a_link_that_was_signed_with_the_shortest_hash_there_may_be() -> None:
+    accepted(leaf(ROOT, algorithm=hashes.SHA224()))
+
+
 def test_a_link_that_was_signed_with_sha1() -> None:
     sound = leaf(ROOT)
     # cryptography no longer signs so, OpenSSL still does.

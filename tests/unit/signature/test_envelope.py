@@ -96,3 +96,13 @@ def test_the_faulty_encoding_is_refused_for_all_else(payload: bytes) -> None:
     encoding = faulty_encoding_v02(PAYLOAD_TYPE, payload)
     signature = signer.key.sign(encoding, ec.ECDSA(hashes.SHA256()))
     assert check(payload, signature, signer) is Code.SIGNATURE_WRONG
+
+
+def test_a_statement_of_0_2_needs_a_signature_like_any_other() -> None:
+    signer = Signer()
+    assert check(OLD, signer.signature(OLD), signer) is None
+    assert check(OLD, Signer().signature(OLD), signer) is Code.SIGNATURE_WRONG
+    assert check(OLD, signer.signature(NEW), signer) is Code.SIGNATURE_WRONG
+    faulty = faulty_encoding_v02(PAYLOAD_TYPE, OLD)
+    signature = Signer().key.sign(faulty, ec.ECDSA(hashes.SHA256()))
+    assert check(OLD, signature, signer) is Code.SIGNATURE_WRONG

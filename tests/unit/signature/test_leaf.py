@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from tests.unit.signing import leaf, root
+from tests.unit.signing import CODE_SIGNING, leaf, root
 from verifier_cli.inputs import Malformed
 from verifier_cli.signature.leaf import (
     fulcio_identities,
@@ -15,6 +15,7 @@ from verifier_cli.signature.leaf import (
     kind_of,
     names,
     parse_certificate,
+    signs_code,
 )
 
 ROOT = root()
@@ -115,3 +116,15 @@ def test_a_certificate_is_parsed_to_its_end() -> None:
     for broken in (b"", b"abc", der[:-1], der + b"x", spoilt):
         with pytest.raises(Malformed, match="holds a certificate that cannot be parsed"):
             parse_certificate(broken)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "signs"),
+    [
+        ([], False),
+        ([CODE_SIGNING], True),
+        ([x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])], False),
+    ],
+)
+def test_what_signs_code(extensions: list[x509.ExtensionType], *, signs: bool) -> None:
+    assert signs_code(certificate(*extensions)) is signs
