@@ -249,6 +249,8 @@ def test_roots_that_are_none(pod: Pod, roots: str | None) -> None:
 
 def test_roots_do_not_matter_to_policies_with_paths(pod: Pod) -> None:
     assert pod.run(MODEL_VERIFY_ROOTS="relative")[0] == 0
+    pod.write(pod.policy, models=(ModelRules(str(pod.model), discover=True),))
+    assert pod.run(MODEL_VERIFY_ROOTS="relative")[0] == 0
 
 
 def test_warn(pod: Pod) -> None:

@@ -57,8 +57,7 @@ def test_both_agree_on_yes(model: Path) -> None:
     assert report.verdict is Verdict.TRUSTED
     notes = [f.detail for f in report.models[0].findings if f.code is Code.OUTCOME_OF_ENGINE]
     assert len(notes) == 2
-    assert notes[0].startswith("native engine: VERIFIED")
-    assert notes[1].startswith("reference engine: VERIFIED")
+    assert notes == ["native engine: VERIFIED", "reference engine: VERIFIED"]
 
 
 def test_both_agree_on_no_and_ours_is_the_reason(model: Path) -> None:

@@ -294,3 +294,7 @@ def test_only_answers_about_a_model_are_excused_by_warn() -> None:
     assert undecided(Reason.TRUST_UNAVAILABLE, "x", Clock(), policies=warned).exit_code == 0
     assert undecided(Reason.DEADLINE, "x", Clock(), policies=warned).exit_code == 124
     assert undecided(Reason.CONFIG, "x", Clock(), policies=warned).exit_code == 3
+
+
+def test_without_a_policy_nothing_is_only_a_warning() -> None:
+    assert undecided(Reason.CONFIG, "x", Clock()).mode == "enforce"

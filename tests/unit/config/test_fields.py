@@ -172,3 +172,9 @@ def test_a_null_is_neither_a_value_nor_left_out() -> None:
     ]
     found.take("a")
     assert len(problems) == 3, "it is said once"
+
+
+def test_what_is_there() -> None:
+    found, _ = fields({"a": 1})
+    assert "a" in found
+    assert "b" not in found

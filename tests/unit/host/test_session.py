@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -15,7 +16,7 @@ from tests.unit.signing import Signer
 from verifier_cli.errors import ConfigError, Problem, TrustUnavailableError
 from verifier_cli.host import session
 from verifier_cli.host.logs import Log
-from verifier_cli.host.session import Ticker, decide, write
+from verifier_cli.host.session import Ticker, decide, deliver, write
 from verifier_cli.host.supervise import handle_signals
 from verifier_cli.model.progress import Progress
 from verifier_cli.policy import Key, Material, ModelRules, Policy
@@ -203,3 +204,14 @@ def test_a_report_is_written_at_once() -> None:
     with os.fdopen(reading, "rb", buffering=0) as ours, os.fdopen(writing, "wb") as stream:
         write(stream, b"report")
         assert ours.read(100) == b"report"
+
+
+def test_a_result_must_arrive_whole() -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        with pytest.raises(ConfigError, match="standard output: cannot be written: no space"):
+            deliver(full, b"x" * 100_000)
+        with contextlib.suppress(OSError):
+            full.close()
+    stream = io.BytesIO()
+    deliver(stream, b"x")
+    assert stream.getvalue() == b"x"
