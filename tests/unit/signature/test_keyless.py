@@ -209,3 +209,16 @@ def test_without_a_promise_of_the_log_one_timestamp_counts(
         verification_material=SimpleNamespace(timestamp_verification_data=None)
     )
     assert keyless._signed_at(bundle, nothing) is None
+
+
+def test_a_trust_root_with_a_broken_authority(sigstore: PrivateSigstore) -> None:
+    document = json.loads(sigstore.trusted_root())
+    (authority,) = document["certificateAuthorities"]
+    authority["certChain"]["certificates"] = [{"rawBytes": "YWJj"}]
+    bundle = sigstore.sign_statement(PAYLOAD, identity=EMAIL, issuer=ISSUER)
+    with pytest.raises(ConfigError, match="trustRoot: "):
+        authenticate(
+            parse_bundle(bundle.encode()),
+            SIGNER,
+            trusted_root(Loaded(json.dumps(document).encode(), "trustRoot")),
+        )
