@@ -236,7 +236,15 @@ def test_the_identity_at_its_issuer_and_no_other() -> None:
 
 
 def test_a_sigstore_certificate_without_identity_or_issuer() -> None:
-    for extensions in ([], [x509.SubjectAlternativeName([x509.RFC822Name("a@example.com")])]):
+    issuer = x509.UnrecognizedExtension(
+        x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1"), b"https://idp.example.com"
+    )
+    either: list[list[x509.ExtensionType]] = [
+        [],
+        [x509.SubjectAlternativeName([x509.RFC822Name("a@example.com")])],
+        [issuer],
+    ]
+    for extensions in either:
         certificate = leaf(root(), extensions=extensions).certificate
         der = certificate.public_bytes(serialization.Encoding.DER)
         material = {"certificate": {"rawBytes": b64encode(der).decode()}}

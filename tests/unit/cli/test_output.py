@@ -93,3 +93,10 @@ def test_a_terminal_that_is_hung_up_does_not_change_the_verdict() -> None:
     terminal = Terminal()
     terminal.broken = True
     assert emit(REJECTED, "text", None, terminal) == 12
+
+
+def test_a_file_gets_plain_text_though_there_is_a_terminal(tmp_path: Path) -> None:
+    terminal, path = Terminal(), tmp_path / "report"
+    assert emit(REJECTED, "text", str(path), terminal) == 12
+    assert terminal.getvalue() == ""
+    assert path.read_text(encoding="utf-8").startswith("REJECTED  /data/m")

@@ -133,3 +133,21 @@ def test_long_names_are_folded_not_cut_off() -> None:
     squeezed = "".join(drawn.split())
     assert "…" not in drawn
     assert squeezed.count("d/") >= 60
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "said"),
+    [
+        ("1", "2", "(expected 1, found 2)"),
+        ("1", None, "(expected 1, found None)"),
+        (None, "2", "(expected None, found 2)"),
+        (None, None, None),
+    ],
+)
+def test_what_can_be_compared_is(
+    expected: str | None, actual: str | None, said: str | None
+) -> None:
+    finding = Finding(Code.FILE_MODIFIED, "it is so", "a", expected, actual)
+    rendered = plain(report(rejected(finding)))
+    assert (said or "it is so\n") in rendered
+    assert ("(expected" in rendered) == (said is not None)
