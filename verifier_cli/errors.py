@@ -70,12 +70,6 @@ class TrustUnavailableError(ModelVerifyError):
     reason = "TRUST_UNAVAILABLE"
 
 
-class EnginesDisagreeError(ModelVerifyError):
-    """The native and the reference engine reached different verdicts."""
-
-    reason = "ENGINES_DISAGREE"
-
-
 class DeadlineError(ModelVerifyError):
     """The verification did not end within its own time limit."""
 

@@ -12,7 +12,6 @@ FAMILY = {
     ModelVerifyError: Reason.INTERNAL,
     errors.ConfigError: Reason.CONFIG,
     errors.TrustUnavailableError: Reason.TRUST_UNAVAILABLE,
-    errors.EnginesDisagreeError: Reason.ENGINES_DISAGREE,
     errors.DeadlineError: Reason.DEADLINE,
 }
 

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 # Events that are more than news; every other one is "info".
-_EVENT_LEVELS: dict[str, Level] = {"error": "error", "trace": "debug"}
+_EVENT_LEVELS: dict[str, Level] = {
+    "error": "error",
+    "termination.unwritten": "warning",
+    "trace": "debug",
+}
 
 
 class Log:
