@@ -105,8 +105,6 @@ def _signer(claims: Claims) -> dict[str, Any]:
 
 def _identities(claims: Claims) -> list[str]:
     """The names by which a policy could demand the leaf, the most telling first."""
-    if not claims.certificates:
-        return []
     leaf = claims.certificates[0]
     if claims.bundle.method == "sigstore":
         return fulcio_identities(leaf)

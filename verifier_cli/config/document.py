@@ -187,11 +187,7 @@ def _trust_root(fields: Fields) -> str | None:
     if not isinstance(value, dict):
         fields.fault("trustRoot", "is not an object")
         return None
-    try:
-        return canonical_json(value).decode()
-    except UnicodeEncodeError:
-        fields.fault("trustRoot", "is not valid Unicode")
-        return None
+    return canonical_json(value).decode()
 
 
 def digest_fault(text: str) -> str | None:

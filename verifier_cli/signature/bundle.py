@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.inputs import Malformed, sha256_hex, strict_json
+from verifier_cli.signature.serialization import list_of
 
 if TYPE_CHECKING:
     from verifier_cli.verdict import Method
@@ -149,7 +150,7 @@ def _certificates(material: dict[str, Any]) -> tuple[bytes, ...]:
         holder = _message(
             material["x509CertificateChain"], "x509CertificateChain", frozenset({"certificates"})
         )
-        chain = _list(holder, "certificates")
+        chain = list_of(holder.get("certificates"), "certificates")
     else:
         return ()
     if not 1 <= len(chain) <= MAX_CERTIFICATES:
@@ -159,7 +160,7 @@ def _certificates(material: dict[str, Any]) -> tuple[bytes, ...]:
 
 
 def _log_entry(material: dict[str, Any]) -> tuple[int | None, int | None]:
-    entries = _list(material, "tlogEntries") if "tlogEntries" in material else []
+    entries = list_of(material["tlogEntries"], "tlogEntries") if "tlogEntries" in material else []
     if not entries or not isinstance(entries[0], dict):
         return None, None
     if not entries[0].get("inclusionPromise"):
@@ -193,15 +194,8 @@ def _text(fields: dict[str, Any], name: str) -> str:
     return value
 
 
-def _list(fields: dict[str, Any], name: str) -> list[Any]:
-    value = fields.get(name)
-    if not isinstance(value, list):
-        raise Malformed(f"{name} is {'missing' if value is None else 'not a list'}")
-    return value
-
-
 def _only(fields: dict[str, Any], name: str) -> object:
-    values = _list(fields, name)
+    values = list_of(fields.get(name), name)
     if len(values) != 1:
         raise Malformed(f"{name} has {len(values)} entries where exactly one is allowed")
     return values[0]
