@@ -21,6 +21,21 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 FAST = ("-m", "not slow", "-n", "auto")
 FUZZ_SECONDS = "30"
+REQUIREMENTS = Path("requirements")
+
+# What no command of the verifier imports: mail addresses looked up in the DNS, highlighted source
+# code, Markdown, a parser of C, smart cards for signing. The image goes without.
+NOT_IN_IMAGES = ("asn1crypto", "dnspython", "email-validator", "markdown-it-py", "mdurl")
+NOT_IN_IMAGES += ("pycparser", "pygments")
+# What pip installs from, in .venv and in the images: the locked versions with their hashes.
+EXPORTS = {
+    "bootstrap": ("--only-group=nox",),
+    "image-build": ("--only-group=image-build",),
+    "verifier": (
+        "--no-emit-project",
+        *(f"--no-emit-package={name}" for name in NOT_IN_IMAGES),
+    ),
+}
 
 
 def sync(session: nox.Session, *groups: str, options: tuple[str, ...] = ()) -> None:
@@ -87,6 +102,11 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
+    for name in EXPORTS:
+        if REQUIREMENTS.joinpath(f"{name}.txt").read_text(encoding="utf-8") != exported(
+            session, name
+        ):
+            session.error(f"requirements/{name}.txt is not what uv.lock says: run `nox -s lock`")
 
 
 @nox.session
@@ -112,6 +132,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def images(session: nox.Session) -> None:
+    """Build the images, twice each, into build/images; `-- --bases public` on the public bases."""
+    sync(session, "images")
+    session.run("python", "-m", "images.build", *session.posargs)
+
+
+@nox.session
 def testdata(session: nox.Session) -> None:
     """Make the models of testdata/ anew, each with its own library."""
     session.install("--requirement", "testdata/requirements.in")
@@ -127,16 +154,16 @@ def corpus(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Refresh uv.lock and requirements/bootstrap.txt: `nox -s lock -- --upgrade`."""
+    """Refresh uv.lock and requirements/: `nox -s lock -- --upgrade`."""
     session.run("uv", "lock", *session.posargs)
-    session.run(
-        "uv",
-        "export",
-        "--quiet",
-        "--locked",
-        "--only-group=nox",
-        "--output-file=requirements/bootstrap.txt",
-    )
+    for name in EXPORTS:
+        REQUIREMENTS.joinpath(f"{name}.txt").write_text(exported(session, name), encoding="utf-8")
+
+
+def exported(session: nox.Session, name: str) -> str:
+    """What requirements/NAME.txt has to hold."""
+    export = ("uv", "export", "--quiet", "--locked", *EXPORTS[name])
+    return str(session.run(*export, silent=True))
 
 
 @nox.session

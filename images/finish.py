@@ -1,0 +1,103 @@
+"""Makes the files of an image out of the environment whose interpreter runs this.
+
+What a Containerfile copies into its image is what this leaves: the environment without what no
+command here uses, start scripts that ignore the pod's environment, and byte code of what the
+commands import, the standard library included: the bases come without, and a read-only root
+could not keep any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import importlib
+import py_compile
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = "verifier_cli"
+# Never read here: type stubs, headers, test data of two libraries, and the C parser of YAML, which
+# the strict loader does not use.
+UNUSED = ("*.pyi", "*.h", "test_data", "testdata", "_yaml*.so")
+SCRIPTS = re.compile(r"model-verify(-\w+)?")
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runtime", type=Path, required=True, help="root of the runtime base")
+    parser.add_argument("--out", type=Path, required=True, help="root of the files to add to it")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
+    environment = Path(sys.prefix)
+    copied = out / environment.relative_to("/")
+    shutil.copytree(environment, copied, symlinks=True, ignore=shutil.ignore_patterns(*UNUSED))
+    keep_scripts(copied / "bin")
+    for path in imported():
+        in_out, in_runtime = (root / path.relative_to("/") for root in (out, arguments.runtime))
+        source = in_out if in_out.is_file() else in_runtime
+        compiled(source, in_out.parent / "__pycache__" / path.stem, shown=path)
+
+
+def keep_scripts(directory: Path) -> None:
+    """Leaves the interpreter and our own commands, which run isolated.
+
+    `-I`: neither the PYTHON* variables of a pod nor its working directory add code.
+    """
+    for path in sorted(directory.iterdir()):
+        if SCRIPTS.fullmatch(path.name):
+            first, rest = path.read_text(encoding="utf-8").split("\n", 1)
+            if first != f"#!{sys.prefix}/bin/python":
+                raise SystemExit(f"{path}: unknown first line {first}")
+            path.write_text(f"{first} -I\n{rest}", encoding="utf-8")
+        elif not path.name.startswith("python"):
+            path.unlink()
+
+
+def imported() -> list[Path]:
+    """The source files of all modules that are loaded once every import of ours was done."""
+    for name in sorted(set(named())):
+        # One of another image, or of another operating system.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    files = {str(getattr(module, "__file__", None)) for module in sys.modules.values()}
+    return sorted(Path(file) for file in files if file.endswith(".py") and file != __file__)
+
+
+def named() -> Iterator[str]:
+    """Every module that an import statement of the package may mean, inside functions too."""
+    root = Path(str(importlib.import_module(PACKAGE).__file__)).parent
+    for path in root.rglob("*.py"):
+        yield ".".join(path.relative_to(root.parent).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield str(node.module)
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def compiled(source: Path, target: Path, *, shown: Path) -> None:
+    """Writes the byte code of a source file whose name in the image is `shown`.
+
+    It is never held against its source (PEP 552, unchecked): the image cannot change, and a
+    start saves a look at every file.
+    """
+    py_compile.compile(
+        str(source),
+        cfile=f"{target}.{sys.implementation.cache_tag}.pyc",
+        dfile=str(shown),
+        doraise=True,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+
+
+if __name__ == "__main__":
+    main()
