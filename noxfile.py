@@ -25,8 +25,15 @@ REQUIREMENTS = Path("requirements")
 
 # What no command of the verifier imports: mail addresses looked up in the DNS, highlighted source
 # code, Markdown, a parser of C, smart cards for signing. The image goes without.
-NOT_IN_IMAGES = ("asn1crypto", "dnspython", "email-validator", "markdown-it-py", "mdurl")
-NOT_IN_IMAGES += ("pycparser", "pygments")
+NOT_IN_IMAGES = (
+    "asn1crypto",
+    "dnspython",
+    "email-validator",
+    "markdown-it-py",
+    "mdurl",
+    "pycparser",
+    "pygments",
+)
 # What pip installs from, in .venv and in the images: the locked versions with their hashes.
 EXPORTS = {
     "bootstrap": ("--only-group=nox",),
