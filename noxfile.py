@@ -15,11 +15,11 @@ nox.options.reuse_venv = "yes"
 nox.options.download_python = "never"
 # A machine rarely has every Python: tests_pythons names those that it skipped.
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "slow", "tests_pythons", "fuzz"]
+nox.options.sessions = ["lint", "types", "tests", "slow", "tests_pythons", "images", "pods", "fuzz"]
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-FAST = ("-m", "not slow", "-n", "auto")
+FAST = ("-m", "not slow and not images", "-n", "auto")
 FUZZ_SECONDS = "30"
 REQUIREMENTS = Path("requirements")
 
@@ -135,7 +135,7 @@ def bench(session: nox.Session) -> None:
     """Measure speed and memory against model_signing."""
     # Installed as users have it: an editable package starts more slowly.
     sync(session, "bench", options=("--no-editable", "--reinstall-package=model-verify"))
-    session.run("python", "benchmarks/bench.py", *session.posargs)
+    session.run("python", "-m", "benchmarks.bench", *session.posargs)
 
 
 @nox.session
@@ -143,6 +143,13 @@ def images(session: nox.Session) -> None:
     """Build the images, twice each, into build/images; `-- --bases public` on the public bases."""
     sync(session, "images")
     session.run("python", "-m", "images.build", *session.posargs)
+
+
+@nox.session
+def pods(session: nox.Session) -> None:
+    """Check the built images, and run pods of them for real."""
+    sync(session, "images")
+    session.run("pytest", "tests/images", *session.posargs)
 
 
 @nox.session

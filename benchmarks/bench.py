@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmarks import image
+from images.tools import UnavailableError
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BIN = Path(sys.executable).parent
@@ -244,6 +247,18 @@ def slow_reads(work: Path) -> Path | None:
     return library
 
 
+def in_image(runs: int) -> list[list[str]]:
+    """The rows about the image; none, and a word about it, where there is none or no podman."""
+    if not image.ARCHIVE.exists():
+        print("no image: the rows about it are left out; nox -s images", file=sys.stderr)
+        return []
+    try:
+        return image.measure(runs)
+    except UnavailableError as error:
+        print(f"the rows about the image are left out: {error}", file=sys.stderr)
+        return []
+
+
 def main() -> None:
     """Measures and prints one table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -257,6 +272,7 @@ def main() -> None:
         for row in rows(bench, runs=arguments.runs, scale=arguments.scale):
             lines.append(measure(row))
             print("| " + " | ".join(lines[-1]) + " |", file=sys.stderr)
+    lines += in_image(arguments.runs)
     print("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 

@@ -61,7 +61,9 @@ def ready() -> dict[str, str]:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES)
         for command in (("apt-get", "update"), install):
-            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+            ran = subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
+            if ran.returncode:
+                raise UnavailableError(f"{', '.join(missing)} are missing, and {command[1]} failed")
     settings = CACHE / "containers"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "containers.conf").write_text(CONTAINERS, encoding="utf-8")

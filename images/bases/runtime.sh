@@ -29,7 +29,8 @@ printf '%s\n' root:x:0:0:root:/root:/sbin/nologin nobody:x:65534:65534:nobody:/n
     nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin > "$root/etc/passwd"
 printf '%s\n' root:x:0: nobody:x:65534: nonroot:x:65532: > "$root/etc/group"
 install -d -m 0700 -o 65532 -g 65532 "$root/home/nonroot"
-for unused in etc/apt etc/dpkg tmp/mmdebstrap.apt.conf.* var/cache/apt var/cache/debconf var/lib/apt \
+# The host's name and resolver, apt's state, and what configuring needs.
+for unused in etc/apt etc/dpkg etc/hostname etc/resolv.conf tmp/mmdebstrap.apt.conf.* var/cache/apt var/cache/debconf var/lib/apt \
     var/log/apt usr/share/bash-completion usr/share/debconf usr/share/lintian usr/share/man usr/share/perl5; do
     rm -rf "$root"/$unused
 done

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import pathlib
 import tempfile
 import warnings
@@ -27,6 +28,8 @@ from verifier_cli.signature.leaf import parse_certificate, subject
 from verifier_cli.verdict import Code, Evidence, Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from verifier_cli.policy import Certificate, ModelRules, Signer
     from verifier_cli.signature.bundle import Bundle
 
@@ -63,12 +66,10 @@ def verify(
         raise ConfigError(Problem("identityRegexp", detail))
     said, model = io.StringIO(), rules.path or ""
     with (
-        tempfile.TemporaryDirectory() as directory,
+        _as_file(material) as path,
         contextlib.redirect_stdout(said),
         warnings.catch_warnings(action="ignore"),
     ):
-        path = pathlib.Path(directory, "material")
-        path.write_bytes(material)
         try:
             config = _verifier(signer, path)
             config.set_hashing_config(_hashing(signature, model, bundle, rules))
@@ -81,6 +82,21 @@ def verify(
     if signer.method == "key":
         return Evidence("key", name=signer.name)
     return Evidence("sigstore", name=signer.name, identity=signer.identity, issuer=signer.issuer)
+
+
+@contextlib.contextmanager
+def _as_file(material: bytes) -> Iterator[pathlib.Path]:
+    """The path that model-signing asks for; in memory on Linux, where a root can be read-only."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("material"), "wb") as file:  # noqa: PTH123
+            file.write(material)
+            file.flush()
+            yield pathlib.Path(f"/proc/self/fd/{file.fileno()}")
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(material)
+            file.flush()
+            yield pathlib.Path(file.name)
 
 
 def claimed_files(payload: bytes) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,20 @@ def test_a_sound_model(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
     signer.sign_tree(model, FILES)
     assert verify(model, signer) == Evidence("key", name="us")
     assert capfd.readouterr().out == "", "what the library prints would be taken for the report"
+
+
+def test_nothing_is_written(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = Signer()
+    signer.sign_tree(model, FILES)
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    assert verify(model, signer) == Evidence("key", name="us")
+
+
+def test_where_there_are_no_files_in_memory(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = Signer()
+    signer.sign_tree(model, FILES)
+    monkeypatch.delattr(os, "memfd_create")
+    assert verify(model, signer) == Evidence("key", name="us")
 
 
 def test_a_signature_beside_the_model(model: Path, tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""The images that `nox -s images` left, and podman to run them; without: skipped, saying why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from images import bases, tools
+from tests.images.containers import Podman
+
+BUILT = Path(__file__).parents[2] / "build" / "images"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.images)
+
+
+@pytest.fixture(scope="session")
+def described() -> dict[str, Any]:
+    """What images.json says."""
+    path = BUILT / "images.json"
+    if not path.exists():
+        pytest.skip("the images are not built: nox -s images")
+    loaded: dict[str, Any] = json.loads(path.read_bytes())
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def podman() -> Podman:
+    try:
+        return Podman(tools.ready())
+    except tools.UnavailableError as error:
+        pytest.skip(f"no container can be run: {error}")
+
+
+@pytest.fixture(scope="session")
+def verifier(described: dict[str, Any], podman: Podman) -> str:
+    """The image from its archive."""
+    podman("load", "--quiet", "--input", str(BUILT / "verifier.oci.tar"))
+    reference = str(described["verifier"]["reference"])
+    loaded = podman("inspect", "--type=image", "--format={{.Id}}", reference).stdout.strip()
+    assert f"sha256:{loaded}" == described["verifier"]["config"]
+    return reference
+
+
+@pytest.fixture(scope="session")
+def workload(podman: Podman) -> str:
+    """An image with a shell, for what stands beside the verifier in a pod."""
+    return bases.ensure(bases.BUILDER, podman.environment)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A directory that every uid can reach: what a volume of a node is."""
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    return tmp_path

@@ -1,0 +1,305 @@
+"""What is in the verifier image, read from the archive, and that it all works."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import stat
+import subprocess
+import tarfile
+from email.parser import HeaderParser
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+from tests.images.conftest import BUILT
+from tests.images.containers import FLAGS, Podman
+from verifier_cli import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+HOME = PurePosixPath("opt/model-verify")
+MEGABYTE = 1_000_000
+LABEL = "org.opencontainers.image"
+# The lowest byte of the flags in a byte code file (PEP 552): by hash, and never checked.
+UNCHECKED_HASH = 0b01
+
+
+class Archive:
+    """The manifest, the configuration and the files of an image in an OCI archive."""
+
+    def __init__(self, path: Path) -> None:
+        self.tar = tarfile.open(path)  # noqa: SIM115  (closed by the fixture)
+        self.manifest = self._json(self._json("index.json")["manifests"][0]["digest"])
+        self.config = self._json(self.manifest["config"]["digest"])
+        layers = [self._open(layer["digest"]) for layer in self.manifest["layers"]]
+        self.layers = [tarfile.open(fileobj=layer) for layer in layers]  # noqa: SIM115  (the same)
+        self.files: dict[PurePosixPath, tuple[tarfile.TarFile, tarfile.TarInfo]] = {}
+        for layer in self.layers:
+            for member in layer:
+                assert not PurePosixPath(member.name).name.startswith(".wh."), "deletes nothing"
+                self.files[PurePosixPath(member.name)] = (layer, member)
+
+    def members(self) -> list[tarfile.TarInfo]:
+        return [member for _, member in self.files.values()]
+
+    def below(self, directory: str) -> list[str]:
+        """The names in a directory."""
+        parent = PurePosixPath(directory)
+        return sorted(path.name for path in self.files if path.parent == parent)
+
+    def read(self, path: PurePosixPath) -> bytes:
+        layer, member = self.files[path]
+        stream = layer.extractfile(member)
+        assert stream is not None
+        return stream.read()
+
+    def _open(self, name: str) -> IO[bytes]:
+        """A file of the archive by name, or a blob by digest."""
+        path = f"blobs/{name.replace(':', '/')}" if ":" in name else name
+        stream = self.tar.extractfile(path)
+        assert stream is not None
+        return stream
+
+    def _json(self, name: str) -> Json:
+        loaded: Json = json.load(self._open(name))
+        return loaded
+
+
+@pytest.fixture(scope="module")
+def archive(described: Json) -> Iterator[Archive]:
+    assert "verifier" in described
+    opened = Archive(BUILT / "verifier.oci.tar")
+    yield opened
+    for tar in (*opened.layers, opened.tar):
+        tar.close()
+
+
+def test_the_description_is_of_this_archive(archive: Archive, described: Json) -> None:
+    told = described["verifier"]
+    assert told["config"] == archive.manifest["config"]["digest"]
+    assert told["compressedBytes"] == sum(layer["size"] for layer in archive.manifest["layers"])
+    assert {base["name"] for base in told["bases"]} == {"BUILDER", "RUNTIME"}
+    assert all(base["digest"].startswith("sha256:") for base in told["bases"])
+
+
+def test_it_is_as_small_as_promised(archive: Archive, described: Json) -> None:
+    told = described["verifier"]
+    assert told["compressedBytes"] <= 40 * MEGABYTE
+    assert told["unpackedBytes"] <= 110 * MEGABYTE
+    assert sum(member.size for member in archive.members()) < told["unpackedBytes"]
+
+
+def test_it_starts_the_verifier_as_nobody_in_particular(archive: Archive) -> None:
+    config = archive.config["config"]
+    assert config["User"] == "65532:65532"
+    assert config["Entrypoint"] == ["model-verify"]
+    assert config["Cmd"] == ["init"]
+    assert "PATH=/opt/model-verify/bin:/usr/bin" in config["Env"]
+    assert "Volumes" not in config
+    assert "ExposedPorts" not in config
+
+
+def test_its_labels_say_what_it_is(archive: Archive) -> None:
+    labels = archive.config["config"]["Labels"]
+    assert labels[f"{LABEL}.title"] == "model-verify"
+    assert labels[f"{LABEL}.licenses"] == "Apache-2.0"
+    assert labels[f"{LABEL}.version"] == __version__
+    head = subprocess.run(
+        ("git", "-C", str(ROOT), "rev-parse", "HEAD"), capture_output=True, text=True, check=False
+    )
+    revision = labels[f"{LABEL}.revision"].removesuffix("-dirty")
+    assert revision in (head.stdout.strip(), "unknown")
+
+
+def test_nothing_in_it_gains_rights_or_can_be_changed(archive: Archive) -> None:
+    for member in archive.members():
+        assert not member.mode & (stat.S_ISUID | stat.S_ISGID), member.name
+        if member.mode & stat.S_IWOTH and not member.issym():
+            # /tmp and its like: in a pod they are read-only with the rest.
+            assert member.isdir(), member.name
+            assert member.mode & stat.S_ISVTX, member.name
+        assert member.isfile() or member.isdir() or member.issym() or member.islnk(), member.name
+
+
+def test_everything_belongs_to_root_and_can_be_read_by_all(archive: Archive) -> None:
+    for path, (_, member) in archive.files.items():
+        if path == PurePosixPath("home/nonroot"):
+            continue
+        assert (member.uid, member.gid) == (0, 0), path
+        if path.is_relative_to(HOME):
+            assert member.mode & stat.S_IROTH, path
+            assert not member.isdir() or member.mode & stat.S_IXOTH, path
+
+
+def test_there_is_nothing_to_run_but_python_and_the_verifier(archive: Archive) -> None:
+    assert archive.below("usr/bin") == ["python", "python3", "python3.13"]
+    assert archive.below("usr/sbin") == []
+    assert archive.below(f"{HOME}/bin") == ["model-verify", "python", "python3", "python3.13"]
+    places = ("opt/model-verify/lib", "usr/lib")
+    for path, (_, member) in archive.files.items():
+        if member.isfile() and member.mode & 0o111 and not str(path).startswith(places):
+            # Debian's own scripts lie about, for a shell that is not there.
+            assert path.parent.name == "bin" or archive.read(path).startswith(b"#!/bin/sh"), path
+
+
+TOOLS = "sh bash dash busybox perl apt apt-get dpkg gcc cc ld curl wget git mount openssl mawk awk"
+INSTALLERS = "pip setuptools ensurepip hatchling uv pytest"
+
+
+@pytest.mark.parametrize("name", TOOLS.split())
+def test_there_is_no_tool_for_an_intruder(archive: Archive, name: str) -> None:
+    for path, (_, member) in archive.files.items():
+        if path.name == name:
+            assert not member.mode & 0o111 or member.isdir(), path
+
+
+@pytest.mark.parametrize("name", INSTALLERS.split())
+def test_nothing_can_be_installed(archive: Archive, name: str) -> None:
+    for path in archive.files:
+        assert name not in path.parts, path
+
+
+def test_there_is_no_test_code(archive: Archive) -> None:
+    packages = HOME / "lib/python3.13/site-packages"
+    names = {part for path in archive.files for part in path.parts if path.is_relative_to(packages)}
+    assert not names & {"test_data", "testdata", "conftest.py"}
+
+
+def test_commands_run_isolated_from_the_environment(archive: Archive) -> None:
+    first = archive.read(HOME / "bin/model-verify").split(b"\n", 1)[0]
+    assert first == b"#!/opt/model-verify/bin/python -I"
+
+
+def test_the_byte_code_is_there_and_never_held_against_its_source(archive: Archive) -> None:
+    ours = HOME / "lib/python3.13/site-packages/verifier_cli"
+    sources = [path for path in archive.files if path.suffix == ".py" and ours in path.parents]
+    assert sources
+    standard = [PurePosixPath(f"usr/lib/python3.13/{name}.py") for name in ("json/decoder", "ssl")]
+    for source in [*sources, *standard]:
+        code = archive.read(source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc")
+        assert code[4] == UNCHECKED_HASH, source
+
+
+def test_the_bill_of_materials_lists_what_is_installed(archive: Archive) -> None:
+    bill = json.loads(archive.read(HOME / "sbom.cdx.json"))
+    assert bill["bomFormat"] == "CycloneDX"
+    assert bill["metadata"]["component"]["name"] == "model-verify"
+    listed = {(c["purl"].split("/")[0], c["name"], c["version"]) for c in bill["components"]}
+    assert len(listed) == len(bill["components"])
+    installed = {("pkg:pypi", *name_of(archive, path)) for path in metadata(archive)}
+    installed |= {("pkg:deb", *name_of(archive, path)) for path in controls(archive)}
+    ours = ("pkg:pypi", "model-verify", __version__)
+    assert listed | {ours} == installed
+
+
+def metadata(archive: Archive) -> list[PurePosixPath]:
+    packages = HOME / "lib/python3.13/site-packages"
+    return [p for p in archive.files if p.parent.parent == packages and p.name == "METADATA"]
+
+
+def controls(archive: Archive) -> list[PurePosixPath]:
+    status = PurePosixPath("var/lib/dpkg/status.d")
+    return [p for p in archive.files if p.parent == status and p.suffix != ".md5sums"]
+
+
+def name_of(archive: Archive, path: PurePosixPath) -> tuple[str, str]:
+    fields = HeaderParser().parsestr(archive.read(path).decode())
+    return fields.get("Name", fields["Package"]), fields["Version"]
+
+
+def run(podman: Podman, image: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the verifier with the test data below its working directory."""
+    mount = f"--volume={ROOT / 'testdata'}:/work/testdata:ro"
+    options = ("--rm", *FLAGS, mount, "--workdir=/work")
+    return podman("run", *options, image, *arguments, check=False)
+
+
+CASES = json.loads((ROOT / "testdata/cases.json").read_bytes())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_every_case_ends_as_promised_in_the_image(
+    podman: Podman, verifier: str, case: Json
+) -> None:
+    ran = run(podman, verifier, "verify", *case["arguments"], "--output=json")
+    assert ran.returncode == case["exitCode"], ran.stderr
+    assert json.loads(ran.stdout)["reason"] == case["reason"]
+
+
+@pytest.mark.parametrize("method", ["key", "certificate", "sigstore"])
+def test_the_reference_engine_works_in_the_image(
+    podman: Podman, verifier: str, method: str
+) -> None:
+    (case,) = [case for case in CASES if case["name"] == f"savedmodel-{method}"]
+    ran = run(podman, verifier, "verify", *case["arguments"], "--engine=both", "--output=json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["engine"] == "both"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("version",), f"model-verify       {__version__}"),
+        (("--help",), "Usage: model-verify"),
+        (("inspect", "testdata/savedmodel-sigstore/model.sig"), "release@example.com"),
+        (("policy", "check", "testdata/policies/sigstore.yaml"), "sigstore.yaml"),
+        (("render", "-f", "testdata/policies/sigstore.yaml"), "kind: ConfigMap"),
+    ],
+    ids=["version", "help", "inspect", "policy-check", "render"],
+)
+def test_every_command_works_in_the_image(
+    podman: Podman, verifier: str, arguments: tuple[str, ...], shown: str
+) -> None:
+    ran = run(podman, verifier, *arguments)
+    assert ran.returncode == 0, ran.stderr
+    assert shown in ran.stdout
+
+
+def test_the_call_in_the_documentation_works(podman: Podman, verifier: str) -> None:
+    page = (ROOT / "docs/image.md").read_text(encoding="utf-8")
+    (call,) = re.findall(r"^docker (run .* verify .*)$", page, re.MULTILINE)
+    assert verifier in call
+    options = shlex.split(call.replace("$PWD", str(ROOT / "testdata")))
+    filled = {"MODEL": "savedmodel-key", "release.pub": "trust/key.pub"}
+    assert "TRUSTED" in podman(*(filled.get(option, option) for option in options)).stdout
+
+
+def test_people_at_a_terminal_get_colour_and_a_table(podman: Podman, verifier: str) -> None:
+    mount = f"--volume={ROOT / 'testdata'}:/work/testdata:ro"
+    command = ("run", "--rm", "--tty", *FLAGS, mount, "--workdir=/work", verifier)
+    shown = podman(*command, "verify", *CASES[0]["arguments"]).stdout
+    assert "\x1b[" in shown
+    assert "TRUSTED" in shown
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, verifier_cli
+for module in pkgutil.walk_packages(verifier_cli.__path__, "verifier_cli."):
+    importlib.import_module(module.name)
+print("imported")
+"""
+
+
+def test_every_module_can_be_imported_without_what_was_left_out(
+    podman: Podman, verifier: str
+) -> None:
+    python = ("run", "--rm", *FLAGS, "--entrypoint=/opt/model-verify/bin/python", verifier)
+    assert podman(*python, "-I", "-c", IMPORT_ALL).stdout == "imported\n"
+
+
+def test_the_environment_of_a_pod_adds_no_code(
+    podman: Podman, verifier: str, tmp_path: Path
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('planted code ran')")
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit('planted code ran')")
+    tmp_path.chmod(0o755)
+    command = ("run", "--rm", *FLAGS, f"--volume={tmp_path}:/planted:ro", "--workdir=/planted")
+    ran = podman(*command, "--env=PYTHONPATH=/planted", verifier, "version")
+    assert "planted" not in ran.stdout + ran.stderr
