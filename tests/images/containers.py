@@ -118,6 +118,7 @@ class Pod:
 
     def start(self) -> subprocess.Popen[str]:
         """Plays the manifest; podman returns once the pod runs, or an init container failed."""
+        self.remove()  # what a broken run has left
         self.termination.touch()
         self.termination.chmod(0o666)
         return self.podman.start("play", "kube", "--network=none", str(self.manifest))
