@@ -7,11 +7,12 @@ Both are made once and kept in the container storage below the user's cache fold
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from images.tools import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,11 +52,17 @@ RUNTIME = Base(
 
 
 def ensure(base: Base, environment: Mapping[str, str], *, fresh: bool = False) -> str:
-    """Makes the base unless it is there, and returns its reference."""
-    exists = ("buildah", "inspect", "--type=image", base.reference)
-    ran = subprocess.run(exists, env=environment, capture_output=True, check=False)
-    if fresh or ran.returncode:
+    """Makes the base unless it is there, drops those of older recipes, returns its reference."""
+    name = f"--filter=reference={base.reference.split(':')[0]}"
+    listed = run(
+        "podman", "images", "--format={{.Repository}}:{{.Tag}}", name, environment=environment
+    )
+    references = listed.split()
+    if fresh or base.reference not in references:
         make(base, base.reference, environment)
+    for reference in references:
+        if reference != base.reference:
+            run("podman", "rmi", "--force", reference, environment=environment)
     return base.reference
 
 
@@ -66,8 +73,8 @@ def make(base: Base, reference: str, environment: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         archive = f"{directory}/base.tar"
         options = (*base.options, "--quiet", "--skip=output/dev", packages, *hooks)
-        bootstrap = ("mmdebstrap", *options, SUITE, archive)
-        subprocess.run(bootstrap, env={**environment, "SOURCE_DATE_EPOCH": EPOCH}, check=True)
+        clocked = {**environment, "SOURCE_DATE_EPOCH": EPOCH}
+        run("mmdebstrap", *options, SUITE, archive, environment=clocked)
         (Path(directory) / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
-        build = ("buildah", "build", "--quiet", f"--timestamp={EPOCH}", f"--tag={reference}")
-        subprocess.run((*build, directory), env=environment, check=True, stdout=subprocess.DEVNULL)
+        build = ("buildah", "build", "--quiet", f"--timestamp={EPOCH}", "--identity-label=false")
+        run(*build, f"--tag={reference}", directory, environment=environment)

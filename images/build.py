@@ -10,24 +10,103 @@ import argparse
 import gzip
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from images import bases, tools
+from images.commit import commit
+from images.tools import run
 from verifier_cli import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "images"
-PYTHON = "3.13"  # Debian 13's
+WHEELS = OUT / "wheels"
 NAMES = ("verifier",)
+# Debian 13's Python, and the newest glibc that its wheels may want.
+PYTHON, GLIBC = "3.13", 41
+BASE = "org.opencontainers.image.base"
+ANNOTATIONS = {"name": "reference", "digest": "digest"}
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the builds of one call share.
+
+    Attributes:
+        environment: of the container tools.
+        bases: `BUILDER` and `RUNTIME` with reference and digest.
+        local: the bases are our own, so that no network is needed at all.
+        epoch: seconds since 1970; the time of everything in an image.
+        revision: the commit.
+    """
+
+    environment: Mapping[str, str]
+    bases: Mapping[str, Mapping[str, str]]
+    local: bool
+    epoch: str
+    revision: str
+
+    def image(self, name: str) -> dict[str, Any]:
+        """Builds one image twice, leaves its archive, and describes it."""
+        reference = f"localhost/model-verify/{name}:dev"
+        archives = (OUT / f"{name}.oci.tar", OUT / f"{name}.again.oci.tar")
+        for archive in archives:
+            self.once(name, reference)
+            target = f"oci-archive:{archive}:{reference}"
+            run("buildah", "push", "--quiet", reference, target, environment=self.environment)
+        described, again = (describe(archive) for archive in archives)
+        if described != again:
+            raise SystemExit(f"{name}: two builds differ: {described} and {again}")
+        archives[1].unlink()
+        told = {"reference": reference, "revision": self.revision, **described}
+        return {**told, "bases": self.bases}
+
+    def once(self, name: str, reference: str) -> None:
+        """Runs one build and leaves nothing of it but the image."""
+        runtime = self.bases["RUNTIME"]
+        arguments = {
+            **{key: base["reference"] for key, base in self.bases.items()},
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": "/wheels",
+            "REVISION": self.revision,
+            "SOURCE_DATE_EPOCH": self.epoch,
+            "VERSION": __version__,
+        }
+        before = self._working()
+        run(
+            "buildah",
+            "build",
+            "--quiet",
+            "--no-cache",
+            "--pull=never" if self.local else "--pull",
+            "--network=none" if self.local else "--network=host",
+            f"--timestamp={self.epoch}",
+            # The builder's version, and how the base came into this storage, make no difference.
+            "--identity-label=false",
+            *(f"--annotation={BASE}.{key}={runtime[of]}" for key, of in ANNOTATIONS.items()),
+            f"--volume={WHEELS}:/wheels:ro",
+            *(f"--build-arg={key}={value}" for key, value in arguments.items()),
+            f"--file={ROOT}/images/{name}/Containerfile",
+            f"--tag={reference}",
+            str(ROOT),
+            environment=self.environment,
+        )
+        # buildah keeps a container, mounted, of a stage that only lends its files.
+        for container in self._working() - before:
+            run("buildah", "rm", container, environment=self.environment)
+
+    def _working(self) -> set[str]:
+        return set(run("buildah", "containers", "--quiet", environment=self.environment).split())
 
 
 def main() -> None:
@@ -47,116 +126,46 @@ def main() -> None:
     except tools.UnavailableError as error:
         print(f"SKIPPED: no image is built: {error}")
         sys.exit(1 if os.environ.get("CI") == "true" else 0)
-    chosen = {}
-    if arguments.bases == "debian":
-        for argument, base in (("BUILDER", bases.BUILDER), ("RUNTIME", bases.RUNTIME)):
-            chosen[argument] = bases.ensure(base, environment, fresh=arguments.fresh)
-    wheels = OUT / "wheels"
+    local = arguments.bases == "debian"
+    used = bootstrapped(environment, fresh=arguments.fresh) if local else pinned(NAMES[0])
     for requirements in ("image-build", *NAMES):
-        fetch(requirements, wheels)
-    made = {name: image(name, chosen, wheels, environment) for name in NAMES}
+        fetch(requirements)
+    build = Build(environment, used, local, *commit(ROOT))
+    made = {name: build.image(name) for name in NAMES}
     run("podman", "image", "prune", "--force", environment=environment)
     (OUT / "images.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(made, indent=2))
 
 
-def fetch(requirements: str, wheels: Path) -> None:
-    """Downloads the locked wheels for the images' Python, so that the build needs no network."""
+def fetch(requirements: str) -> None:
+    """Downloads the locked wheels for the images' system, so that the build needs no network."""
     command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes")
-    which = ("--only-binary=:all:", f"--python-version={PYTHON}", f"--dest={wheels}")
+    # Named, newest first: else pip takes those that fit the machine that it runs on.
+    tags = [f"manylinux_2_{minor}" for minor in range(GLIBC, 4, -1)] + ["manylinux2014"]
+    platforms = [f"--platform={tag}_{platform.machine()}" for tag in tags]
+    which = ("--only-binary=:all:", f"--python-version={PYTHON}", f"--dest={WHEELS}", *platforms)
     locked = ROOT / "requirements" / f"{requirements}.txt"
     subprocess.run((*command, *which, f"--requirement={locked}"), check=True)
 
 
-def image(
-    name: str, chosen: Mapping[str, str], wheels: Path, environment: Mapping[str, str]
-) -> dict[str, Any]:
-    """Builds one image twice, leaves its archive, and describes it."""
-    reference = f"localhost/model-verify/{name}:dev"
-    archives = (OUT / f"{name}.oci.tar", OUT / f"{name}.again.oci.tar")
-    for archive in archives:
-        build(name, reference, chosen, wheels, environment)
-        target = f"oci-archive:{archive}:{reference}"
-        run("buildah", "push", "--quiet", reference, target, environment=environment)
-    described, again = (describe(archive) for archive in archives)
-    if described != again:
-        raise SystemExit(f"{name}: two builds differ: {described} and {again}")
-    archives[1].unlink()
-    used = [{"name": key, **base(value, environment)} for key, value in chosen.items()]
-    return {"reference": reference, **described, "bases": used or pinned(name)}
+def bootstrapped(environment: Mapping[str, str], *, fresh: bool) -> dict[str, dict[str, str]]:
+    """The bases from Debian packages; the digest is that of the configuration."""
+    found = {}
+    for name, base in (("BUILDER", bases.BUILDER), ("RUNTIME", bases.RUNTIME)):
+        reference = bases.ensure(base, environment, fresh=fresh)
+        show = ("--type=image", "--format={{.FromImageID}}", reference)
+        digest = run("buildah", "inspect", *show, environment=environment).strip()
+        found[name] = {"reference": reference, "digest": f"sha256:{digest}"}
+    return found
 
 
-def build(
-    name: str,
-    reference: str,
-    chosen: Mapping[str, str],
-    wheels: Path,
-    environment: Mapping[str, str],
-) -> None:
-    """Runs one build; with bases of our own there is no network in it at all."""
-    epoch, revision = commit()
-    arguments = {
-        **chosen,
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": "/wheels",
-        "REVISION": revision,
-        "SOURCE_DATE_EPOCH": epoch,
-        "VERSION": __version__,
-    }
-    run(
-        "buildah",
-        "build",
-        "--quiet",
-        "--no-cache",
-        "--pull=never" if chosen else "--pull",
-        "--network=none" if chosen else "--network=host",
-        f"--timestamp={epoch}",
-        f"--volume={wheels}:/wheels:ro",
-        *(f"--build-arg={key}={value}" for key, value in arguments.items()),
-        f"--file={ROOT}/images/{name}/Containerfile",
-        f"--tag={reference}",
-        str(ROOT),
-        environment=environment,
-    )
-
-
-def run(*command: str, environment: Mapping[str, str]) -> str:
-    """Runs a container tool; says on failure what it said."""
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{ran.stdout}{ran.stderr}")
-    return ran.stdout
-
-
-def commit() -> tuple[str, str]:
-    """The time of the commit, in seconds, and its name; without git both are unknown."""
-    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
-        return epoch, os.environ.get("REVISION", "unknown")
-    log = ("git", "-C", str(ROOT), "log", "--max-count=1", "--format=%ct %H")
-    ran = subprocess.run(log, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        return "0", "unknown"
-    epoch, revision = ran.stdout.split()
-    changed = ("git", "-C", str(ROOT), "status", "--porcelain")
-    dirty = subprocess.run(changed, capture_output=True, text=True, check=True).stdout
-    return epoch, revision + ("-dirty" if dirty else "")
-
-
-def base(reference: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The reference of a base in the storage, and its digest."""
-    show = ("--type=image", "--format={{.FromImageDigest}}", reference)
-    digest = run("buildah", "inspect", *show, environment=environment).strip()
-    return {"reference": reference, "digest": digest}
-
-
-def pinned(name: str) -> list[dict[str, str]]:
+def pinned(name: str) -> dict[str, dict[str, str]]:
     """The bases that a Containerfile names by itself."""
-    found = []
+    found = {}
     for line in (ROOT / "images" / name / "Containerfile").read_text("utf-8").splitlines():
         if line.startswith("ARG ") and "@" in line:
             key, reference = line.removeprefix("ARG ").split("=", 1)
-            digest = reference.split("@", 1)[1]
-            found.append({"name": key, "reference": reference, "digest": digest})
+            found[key] = {"reference": reference, "digest": reference.split("@", 1)[1]}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Completes a CycloneDX document of Python packages with the Debian packages of the base.
+"""Completes a CycloneDX document of Python packages: what wheels bundle, and the base's packages.
 
 A Containerfile runs it.
 """
@@ -11,6 +11,8 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 
@@ -18,16 +20,29 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runtime", type=Path, required=True, help="root of the runtime base")
+    parser.add_argument("--environment", type=Path, required=True, help="the virtual environment")
     parser.add_argument("python", type=Path, help="the document of the Python packages")
-    parser.add_argument("complete", type=Path, help="the file to write")
     arguments = parser.parse_args()
     document = json.loads(arguments.python.read_bytes())
-    # Distroless bases, and those that take after them, keep one control file a package.
+    document["components"] += bundled(arguments.environment)
     for control in sorted((arguments.runtime / "var/lib/dpkg/status.d").iterdir()):
         if control.suffix != ".md5sums":
             document["components"].append(component(control))
     text = json.dumps(document, indent=1, sort_keys=True)
-    arguments.complete.write_text(text, encoding="utf-8")
+    if faults := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
+        raise SystemExit(f"not CycloneDX: {faults}")
+    arguments.environment.joinpath("sbom.cdx.json").write_text(text, encoding="utf-8")
+
+
+def bundled(environment: Path) -> list[dict[str, Any]]:
+    """What the wheels say of the libraries that are compiled into them (PEP 770)."""
+    found = {}
+    for path in sorted(environment.glob("lib/python3.*/site-packages/*.dist-info/sboms/*.json")):
+        for each in json.loads(path.read_bytes()).get("components", []):
+            if "purl" in each and not each["purl"].startswith("pkg:pypi/"):
+                named = {key: each[key] for key in ("name", "version", "purl")}
+                found[each["purl"]] = {"type": "library", "bom-ref": each["purl"], **named}
+    return [found[purl] for purl in sorted(found)]
 
 
 def component(control: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/bin/bash
 # Completes a runtime base whose packages are extracted but not configured (mmdebstrap calls it with
 # the root): what distroless images have too, and nothing that is there only for configuring.
-set -eu
+set -euo pipefail
 root=$1
 control=$root/var/lib/dpkg/status.d
 mkdir -p "$control"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from images import bases, tools
 from tests.images.containers import Podman
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BUILT = Path(__file__).parents[2] / "build" / "images"
 
@@ -55,8 +59,8 @@ def workload(podman: Podman) -> str:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Path:
+def shared() -> Iterator[Path]:
     """A directory that every uid can reach: what a volume of a node is."""
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
-    return tmp_path
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)

@@ -7,9 +7,14 @@ that have ended.
 
 from __future__ import annotations
 
+import copy
+import json
 import subprocess
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import yaml
 
@@ -17,7 +22,6 @@ from tests import schemas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 Json = dict[str, Any]
 
@@ -50,6 +54,7 @@ class Podman:
             text=True,
             check=False,
             timeout=300,
+            cwd=tempfile.gettempdir(),  # where an out-of-memory kill leaves a file
         )
         if check and ran.returncode:
             raise AssertionError(f"podman {' '.join(arguments)}\n{ran.stdout}{ran.stderr}")
@@ -105,60 +110,88 @@ def init(podman: Podman, image: str, *options: str) -> Ended:
 
 
 class Pod:
-    """A pod whose init container is the verifier, and whose workload says that it started."""
+    """A pod whose init container is the verifier, and whose workload says that it started.
+
+    Pod, ConfigMap and claim get names of their own: neither what a broken run has left nor
+    another run at the same time is in the way.
+    """
 
     def __init__(self, podman: Podman, directory: Path, documents: Sequence[Json]) -> None:
         self.podman = podman
-        self.documents = documents
-        self.pod = next(each for each in documents if each["kind"] == "Pod")
-        self.name = self.pod["metadata"]["name"]
-        self.manifest = directory / "pod.yaml"
-        self.manifest.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
+        self.directory = directory
+        self.configmap, self.pod = documents = copy.deepcopy(list(documents))
+        self.volumes: dict[str, str] = {}
+        for metadata in (document["metadata"] for document in documents):
+            metadata["name"] = self._own(metadata["name"])
+        for volume in self.pod["spec"]["volumes"]:
+            for source, key in (("configMap", "name"), ("persistentVolumeClaim", "claimName")):
+                if source in volume:
+                    volume[source][key] = self._own(volume[source][key])
+        self.name = str(self.pod["metadata"]["name"])
         self.termination = directory / "termination-log"
+
+    def _own(self, name: str) -> str:
+        return self.volumes.setdefault(name, f"{name}-{uuid4().hex[:8]}")
 
     def start(self) -> subprocess.Popen[str]:
         """Plays the manifest; podman returns once the pod runs, or an init container failed."""
-        self.remove()  # what a broken run has left
+        manifest = self.directory / "pod.yaml"
+        text = yaml.safe_dump_all([self.configmap, self.pod])
+        manifest.write_text(text, encoding="utf-8")
         self.termination.touch()
         self.termination.chmod(0o666)
-        return self.podman.start("play", "kube", "--network=none", str(self.manifest))
+        return self.podman.start("play", "kube", "--network=none", str(manifest))
 
     def run(self) -> Ended:
         """Plays the manifest to its end and returns what the verifier left."""
-        self.start().communicate(timeout=300)
-        return self.verifier()
+        playing = self.start()
+        _, said = playing.communicate(timeout=300)
+        ended = self.verifier()
+        assert bool(playing.returncode) is bool(ended.exit_code), said
+        return ended
 
     def verifier(self) -> Ended:
         name = f"{self.name}-model-validation"
         self._check_rights(name)
-        (code,) = self._inspect(name, "{{.State.ExitCode}}")
+        code = self._inspect(name, "State.ExitCode")
         logs = self.podman("logs", name)
-        return ended(int(code), logs.stdout, logs.stderr, self.termination)
+        return ended(code, logs.stdout, logs.stderr, self.termination)
 
     def started(self) -> bool:
         """Whether the workload ever ran: by what it printed, and by podman's word."""
         name = f"{self.name}-workload"
         self.podman("wait", "--condition=exited", "--condition=created", name)
-        (since,) = self._inspect(name, "{{.State.StartedAt}}")
+        since = self._inspect(name, "State.StartedAt")
         printed = self.podman("logs", name).stdout
         assert bool(printed) is not since.startswith("0001-01-01"), (printed, since)
         return bool(printed)
 
     def remove(self) -> None:
         self.podman("pod", "rm", "--force", "--time=0", self.name, check=False)
-        for each in self.documents:
-            if each["kind"] == "ConfigMap":
-                self.podman("volume", "rm", "--force", each["metadata"]["name"])
+        self.podman("volume", "rm", "--force", *self.volumes.values(), check=False)
 
-    def _inspect(self, container: str, *formats: str) -> list[str]:
-        shown = self.podman("inspect", f"--format={'|'.join(formats)}", container).stdout
-        return shown.strip().split("|")
+    def _inspect(self, container: str, field: str) -> Any:  # noqa: ANN401  (JSON)
+        shown = self.podman("inspect", f"--format={{{{json .{field}}}}}", container).stdout
+        return json.loads(shown)
 
     def _check_rights(self, container: str) -> None:
-        """The manifest's restrictions took effect: a typo in it would go unseen."""
-        fields = ("EffectiveCaps", "BoundingCaps", "HostConfig.ReadonlyRootfs", "HostConfig.Memory")
-        shown = self._inspect(container, *(f"{{{{.{field}}}}}" for field in fields))
-        assert shown == ["[]", "[]", "true", str(128 << 20)]
+        """The manifest's restrictions reached the kernel: a typo in it would go unseen."""
+        (asked,) = [
+            each["securityContext"]
+            for each in self.pod["spec"]["initContainers"]
+            if each["name"] == "model-validation"
+        ]
+        given = json.loads(Path(self._inspect(container, "OCIConfigPath")).read_bytes())
+        process, linux = given["process"], given["linux"]
+        assert process["user"]["uid"] == asked["runAsUser"]
+        assert process["user"]["gid"] == asked.get("runAsGroup", OWN[1])
+        assert process["noNewPrivileges"] is True
+        assert not any(process["capabilities"].values())
+        assert given["root"]["readonly"] is True
+        assert linux["seccomp"]["defaultAction"] == "SCMP_ACT_ERRNO"
+        assert linux["resources"]["memory"]["limit"] == 128 << 20
+        mounts = self._inspect(container, "Mounts")
+        assert [each["Destination"] for each in mounts if each["RW"]] == ["/dev/termination-log"]
 
 
 def pod(  # noqa: PLR0913

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODEL = "/data/model"
+SIGSTORE = Path(__file__).parents[2] / "testdata" / "savedmodel-sigstore"
 
 
 @pytest.fixture
@@ -175,24 +176,58 @@ def test_it_needs_no_home_and_no_user_name(
     assert init(podman, verifier, *mounted(model, policy), *options).exit_code == 0
 
 
-def test_it_has_no_network_and_asks_for_none(
-    podman: Podman, verifier: str, model: Model, policy: Path
-) -> None:
-    """With the public instance's own trust root, which the package ships."""
-    sigstore = {"method": "sigstore", "identity": "a@example.com", "issuer": "https://example.com"}
+def test_the_public_trust_root_is_in_the_image(podman: Podman, verifier: str, policy: Path) -> None:
+    """No network, and none asked for: who is not of the public instance is refused by its root."""
+    issuer, identity = "https://idp.example.com", "release@example.com"
+    sigstore = {"method": "sigstore", "identity": identity, "issuer": issuer}
     document = json.loads((policy / "policy.json").read_bytes())
     (policy / "policy.json").write_text(json.dumps({**document, "signers": [sigstore]}))
-    ended = init(podman, verifier, *mounted(model, policy))
+    mounts = (f"--volume={SIGSTORE}:{MODEL}:ro", f"--volume={policy}:/etc/model-verify:ro")
+    ended = init(podman, verifier, *mounts)
     assert ended.exit_code == 11
-    assert [code for code, _ in ended.errors] == ["METHOD_MISMATCH"]
+    assert [code for code, _ in ended.errors] == ["CHAIN_UNTRUSTED"]
+    # Without the root in the image there is nothing to hold the chain against.
+    store = "/opt/model-verify/lib/python3.13/site-packages/sigstore/_store"
+    empty = init(podman, verifier, *mounts, f"--volume={policy}:{store}:ro")
+    assert empty.exit_code not in (0, 11)
 
 
-def test_a_trust_root_from_the_network_is_not_to_be_had(
-    podman: Podman, verifier: str, shared: Path
+PLANTED = {
+    "PATH": "/planted:/usr/bin",
+    "PYTHONPATH": "/planted",
+    "PYTHONSTARTUP": "/planted/json.py",
+    "PYTHONHOME": "/planted",
+    "OPENSSL_CONF": "/planted/openssl.cnf",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), PLANTED.items(), ids=PLANTED)
+def test_the_environment_of_a_pod_adds_no_code(  # noqa: PLR0913
+    *,
+    podman: Podman,
+    verifier: str,
+    model: Model,
+    policy: Path,
+    shared: Path,
+    name: str,
+    value: str,
 ) -> None:
-    source = Path(__file__).parents[2] / "testdata" / "savedmodel-sigstore"
-    copy = shutil.copytree(source, shared / "signed")
-    command = ("run", "--rm", *FLAGS, f"--volume={copy}:{MODEL}:ro", verifier, "verify", MODEL)
+    """Code that would say yes to anything lies where the variable leads."""
+    planted = shared / "planted"
+    planted.mkdir()
+    for program in ("model-verify", "python", "json.py", "sitecustomize.py"):
+        (planted / program).write_text("#!/usr/bin/python3\nraise SystemExit(0)\n")
+        (planted / program).chmod(0o755)
+    # Whoever opens it waits for ever: code of its own need not be compiled to see that.
+    os.mkfifo(planted / "openssl.cnf", 0o644)
+    (model.path / "added").touch()
+    options = (f"--volume={planted}:/planted:ro", "--workdir=/planted", f"--env={name}={value}")
+    options += ("--timeout=20",)
+    assert init(podman, verifier, *mounted(model, policy), *options).exit_code == 12
+
+
+def test_a_trust_root_from_the_network_is_not_to_be_had(podman: Podman, verifier: str) -> None:
+    command = ("run", "--rm", *FLAGS, f"--volume={SIGSTORE}:{MODEL}:ro", verifier, "verify", MODEL)
     signer = ("--identity=a@example.com", "--identity-provider=https://example.com", "--online")
     ran = podman(*command, *signer, "--output=json", check=False)
     assert ran.returncode == 21, ran.stderr

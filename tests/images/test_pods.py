@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
@@ -16,7 +17,6 @@ from tests.images import containers
 from tests.images.containers import ARBITRARY, OWN, Ended, Pod, Podman, errors_said, host_path
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator, Mapping, Sequence
 
 Json = dict[str, Any]
@@ -101,7 +101,7 @@ def expect_verified(pod: Pod, ended: Ended) -> None:
     assert ended.log[-1]["event"] == "verify.finished"
     assert ended.termination is not None
     assert (ended.termination["verdict"], ended.termination["exit"]) == ("TRUSTED", 0)
-    digest = pod.documents[0]["metadata"]["annotations"]["validation.ml.sigstore.dev/policy-sha256"]
+    digest = pod.configmap["metadata"]["annotations"]["validation.ml.sigstore.dev/policy-sha256"]
     assert ended.termination["policy"] == [digest] == [model["policySha256"]]
 
 
@@ -212,10 +212,11 @@ def test_a_stop_during_a_long_verification_ends_it_at_once(play: Play, shared: P
     name = f"{pod.name}-model-validation"
     playing = pod.start()
     try:
-        wait_for_log(pod.podman, name, "hash.progress", playing)
+        wait_for_log(pod.podman, name, "hash.progress")
         # One second of grace: an exit code of 137 would say that it took longer.
         pod.podman("stop", "--time=1", name)
     finally:
+        pod.podman("kill", name, check=False)
         playing.communicate(timeout=60)
     assert not pod.started()
     ended = pod.verifier()
@@ -224,12 +225,13 @@ def test_a_stop_during_a_long_verification_ends_it_at_once(play: Play, shared: P
     assert ended.termination["reason"] == "TERMINATED"
 
 
-def wait_for_log(podman: Podman, name: str, event: str, playing: subprocess.Popen[str]) -> None:
-    while playing.poll() is None:
-        logs = podman("logs", name, check=False)
-        if f'"{event}"' in logs.stderr:
+def wait_for_log(podman: Podman, name: str, event: str) -> None:
+    """Waits until a container logs an event, at most a minute."""
+    for _ in range(600):
+        if f'"{event}"' in podman("logs", name, check=False).stderr:
             return
-    raise AssertionError(f"the pod ended without {event}: {playing.communicate()}")
+        time.sleep(0.1)
+    raise AssertionError(f"no {event} within a minute")
 
 
 def test_the_example_works_as_it_is_written(
@@ -252,27 +254,25 @@ def test_the_example_works_as_it_is_written(
     spec["volumes"].append({"name": "termination", **host_path(shared / "termination-log", "File")})
     mount = {"name": "termination", "mountPath": "/dev/termination-log"}
     validation["volumeMounts"].append(mount)
-    (claim,) = [each for each in spec["volumes"] if "persistentVolumeClaim" in each]
+    pod = Pod(podman, shared, documents)
+    (claim,) = [each for each in pod.pod["spec"]["volumes"] if "persistentVolumeClaim" in each]
     volume = claim["persistentVolumeClaim"]["claimName"]
     podman("volume", "create", volume)
-    pod = Pod(podman, shared, documents)
     try:
         mounted = podman("volume", "inspect", "--format={{.Mountpoint}}", volume).stdout.strip()
         shutil.copytree(TESTDATA / "savedmodel-key", Path(mounted, "tensorflow_saved_model"))
         expect_verified(pod, pod.run())
     finally:
         pod.remove()
-        podman("volume", "rm", "--force", volume)
 
 
 def test_the_pod_of_a_policy_that_was_edited_later_never_starts(play: Play) -> None:
     pod = play(policy("key"), host_path(TESTDATA / "savedmodel-other-key"))
-    configmap = pod.documents[0]
+    configmap = pod.configmap
     other = (TESTDATA / "trust" / "other-key.pub").read_text(encoding="utf-8")
     edited = json.loads(configmap["data"]["policy.json"])
     edited["signers"] = [{"method": "key", "publicKey": other}]
     configmap["data"]["policy.json"] = json.dumps(edited)
-    pod.manifest.write_text(yaml.safe_dump_all(pod.documents), encoding="utf-8")
     ended = pod.run()
     assert ended.exit_code == 3
     assert not pod.started()
