@@ -221,8 +221,8 @@ def test_the_environment_of_a_pod_adds_no_code(  # noqa: PLR0913
     # Whoever opens it waits for ever: code of its own need not be compiled to see that.
     os.mkfifo(planted / "openssl.cnf", 0o644)
     (model.path / "added").touch()
-    options = (f"--volume={planted}:/planted:ro", "--workdir=/planted", f"--env={name}={value}")
-    options += ("--timeout=20",)
+    volume = f"--volume={planted}:/planted:ro"
+    options = (volume, "--workdir=/planted", f"--env={name}={value}", "--timeout=20")
     assert init(podman, verifier, *mounted(model, policy), *options).exit_code == 12
 
 
