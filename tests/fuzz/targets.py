@@ -294,6 +294,8 @@ spec:
   timeoutSeconds: 60
   mounts: Preserve
   selector: {matchLabels: {x: "y"}}
+  namespaceSelector: {matchExpressions: [{key: x, operator: In, values: [y, z]}]}
+  resources: {limits: {memory: 1Gi}}
   models:
   - {path: /data/a, ignorePaths: [log], ignoreGitPaths: false, allowSymlinks: true}
   - {discover: true}

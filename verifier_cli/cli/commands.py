@@ -25,6 +25,7 @@ _COMMANDS = {
     "inspect": "show what a signature claims, unverified",
     "policy": "check policies and ModelValidation manifests",
     "render": "turn a ModelValidation into the ConfigMap of its policy",
+    "inject": "wire the verifier into pods, as the webhook would",
     "version": "show versions",
 }
 # As model_signing writes its options, so that people can switch.

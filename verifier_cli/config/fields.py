@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from verifier_cli.errors import Problem
 
@@ -30,6 +30,10 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         """Whether the field is set."""
         return name in self._values
+
+    def names(self) -> list[str]:
+        """The names of all fields, sorted."""
+        return sorted(self._values)
 
     def fault(self, name: str, detail: str) -> None:
         """Notes what is wrong with the field `name`; "" means the object itself."""
@@ -96,6 +100,15 @@ class Fields:
             self.fault(name, f"is {value!r}, not one of {', '.join(choices)}")
             return default
         return value or default
+
+    def quantity(self, name: str) -> str | int | float:
+        """An amount as Kubernetes writes it: a number, or a text such as `128Mi`."""
+        value = self.take(name)
+        good = isinstance(value, str | int | float) and not isinstance(value, bool)
+        if not good or value == "":
+            self.fault(name, "is not a quantity")
+            return 0
+        return cast("str | int | float", value)
 
     def child(self, name: str) -> Fields:
         """The object in field `name`; its absence is a fault."""

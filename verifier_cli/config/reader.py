@@ -83,6 +83,20 @@ def parse(raw: bytes, source: str) -> list[Parsed]:
     return found
 
 
+def documents(raw: bytes, source: str) -> list[Any]:
+    """Every document of a file, JSON or YAML, whatever it holds.
+
+    Raises:
+        ConfigError: it is neither, or not sound.
+    """
+    if raw.lstrip()[:1] != b"{":
+        return _yaml_documents(raw, source)
+    try:
+        return [strict_json(raw)]
+    except Malformed as error:
+        raise ConfigError(Problem("", str(error)), source=source) from None
+
+
 def _json(raw: bytes, source: str) -> Parsed:
     try:
         value = strict_json(raw)

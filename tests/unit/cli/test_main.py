@@ -159,5 +159,5 @@ def test_commands_are_listed_in_the_order_of_the_documentation() -> None:
     from verifier_cli.cli.commands import commands
 
     context = click.Context(commands)
-    names = ["verify", "init", "inspect", "policy", "render", "version"]
+    names = ["verify", "init", "inspect", "policy", "render", "inject", "version"]
     assert commands.list_commands(context) == names

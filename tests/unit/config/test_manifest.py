@@ -10,6 +10,7 @@ import pytest
 
 from tests.schemas import check_policy
 from verifier_cli.config import document, manifest
+from verifier_cli.config.selector import Requirement, Selector
 from verifier_cli.config.strictyaml import load_all
 from verifier_cli.errors import ConfigError
 from verifier_cli.policy import Certificate, Key, Keyless, Material, ModelRules
@@ -47,6 +48,8 @@ spec:
 
 
 def validation(spec: object, *, version: str = OURS, kind: str = "ModelValidation") -> Json:
+    if kind == "ClusterModelValidation" and isinstance(spec, dict):
+        spec = {"namespaceSelector": {}, **spec}
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "demo"}, "spec": spec}
 
 
@@ -243,14 +246,58 @@ def test_what_concerns_the_verifier_and_what_does_not() -> None:
         "timeoutSeconds": 60,
         "mounts": "Preserve",
         "selector": {"matchLabels": {"a": "b"}},
-        "namespaceSelector": {},
-        "resources": {"limits": {"cpu": 1}},
+        "namespaceSelector": {"matchExpressions": [{"key": "c", "operator": "Exists"}]},
+        "resources": {"limits": {"cpu": 1, "memory": "1Gi"}},
         "imagePullPolicy": "Always",
     }
-    found = decode(spec)
+    found = decode(spec, kind="ClusterModelValidation")
     assert (found.policy.mode, found.policy.timeout_seconds) == ("warn", 60)
     for_all = {"config": KEY_CONFIG, "model": MODEL, "mode": "warn", "timeoutSeconds": 60}
     assert decode(for_all).policy.sha256 == found.policy.sha256
+    assert found.wiring == manifest.Wiring(
+        selector=Selector((Requirement("a", "In", ("b",)),)),
+        namespace_selector=Selector((Requirement("c", "Exists"),)),
+        mounts="Preserve",
+        resources={"limits": {"cpu": 1, "memory": "1Gi"}},
+        image_pull_policy="Always",
+    )
+    assert decode(for_all).wiring == manifest.Wiring()
+
+
+WIRING_FAULTS: dict[str, Json] = {
+    "selector.matchLabels.a: is not text": {"selector": {"matchLabels": {"a": 1}}},
+    "selector.other: is not a known field": {"selector": {"other": {}}},
+    "selector.matchExpressions[0].operator: is 'Is', not one of": {
+        "selector": {"matchExpressions": [{"key": "a", "operator": "Is"}]}
+    },
+    "selector.matchExpressions[0].values: In takes at least one value": {
+        "selector": {"matchExpressions": [{"key": "a", "operator": "In"}]}
+    },
+    "selector.matchExpressions[0].values: Exists takes no values": {
+        "selector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}
+    },
+    "selector.matchExpressions[0].key: is missing": {
+        "selector": {"matchExpressions": [{"operator": "Exists"}]}
+    },
+    "namespaceSelector: goes with ClusterModelValidation only": {"namespaceSelector": {}},
+    "resources.limits.cpu: is not a quantity": {"resources": {"limits": {"cpu": True}}},
+    "resources.claims: is not a known field": {"resources": {"claims": []}},
+    "imagePullPolicy: is 'Often', not one of": {"imagePullPolicy": "Often"},
+    "mounts: is 'Free', not one of": {"mounts": "Free"},
+}
+
+
+@pytest.mark.parametrize("fault", WIRING_FAULTS)
+def test_what_is_wrong_with_the_wiring(fault: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        decode({"config": KEY_CONFIG, "model": MODEL, **WIRING_FAULTS[fault]})
+    assert f"spec.{fault}" in str(caught.value)
+
+
+def test_a_cluster_validation_names_its_namespaces() -> None:
+    value = validation({"config": KEY_CONFIG, "model": MODEL}) | {"kind": "ClusterModelValidation"}
+    with pytest.raises(ConfigError, match="namespaceSelector: is missing"):
+        manifest.decode(value, "m.yaml")
 
 
 def test_the_status_is_not_looked_at() -> None:

@@ -1,0 +1,145 @@
+"""The verifier's container and its volume. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from verifier_cli.config.reader import POLICY_KEY
+from verifier_cli.kube.configmap import configmap_name
+from verifier_cli.kube.names import CONTAINER, POLICIES, TOKEN, VOLUME
+from verifier_cli.kube.shapes import child
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from verifier_cli.config.manifest import Validation
+    from verifier_cli.kube.mounts import Mount
+
+Json = dict[str, Any]
+
+_BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+DEFAULT_RESOURCES: Json = {
+    "requests": {"cpu": "100m", "memory": "128Mi"},
+    "limits": {"memory": "128Mi"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the installation decides, not a validation.
+
+    Attributes:
+        image: the verifier's, by digest.
+        development: lets the image be named by a tag.
+        user: the uid that the verifier runs as; None leaves it to the cluster (OpenShift).
+    """
+
+    image: str
+    development: bool = False
+    user: int | None = 65532
+
+    def __post_init__(self) -> None:
+        """Refuses an image that somebody could move."""
+        if not self.development and _BY_DIGEST.fullmatch(self.image) is None:
+            raise ValueError(f"the verifier image {self.image!r} is not named by digest")
+
+
+def container(
+    validations: Sequence[Validation],
+    settings: Settings,
+    mounts: Sequence[Mount],
+    roots: Sequence[str],
+) -> Json:
+    """The verifier's container, with every default written out that the API server would add."""
+    pins = sorted({each.policy.sha256 for each in validations})
+    env: list[Json] = [
+        {"name": "MODEL_VERIFY_POLICY", "value": POLICIES},
+        {"name": "MODEL_VERIFY_POLICY_SHA256", "value": ",".join(pins)},
+        *([{"name": "MODEL_VERIFY_ROOTS", "value": ":".join(roots)}] if roots else []),
+        _from_field("POD_NAME", "metadata.name"),
+        _from_field("POD_NAMESPACE", "metadata.namespace"),
+    ]
+    pulls = [each.wiring.image_pull_policy for each in validations]
+    user = {} if settings.user is None else {"runAsUser": settings.user}
+    return {
+        "name": CONTAINER,
+        "image": settings.image,
+        "imagePullPolicy": next((pull for pull in pulls if pull), "IfNotPresent"),
+        "args": ["init"],
+        "env": env,
+        "resources": _resources(validations),
+        "securityContext": {
+            "runAsNonRoot": True,
+            **user,
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "volumeMounts": [
+            {"name": VOLUME, "mountPath": POLICIES, "readOnly": True},
+            # Where the API's token would be mounted: the verifier needs none, and gets none.
+            {"name": VOLUME, "mountPath": TOKEN, "readOnly": True},
+            *(_mount(mount) for mount in mounts),
+        ],
+    }
+
+
+def _from_field(name: str, path: str) -> Json:
+    field_ref = {"apiVersion": "v1", "fieldPath": path}
+    return {"name": name, "valueFrom": {"fieldRef": field_ref}}
+
+
+def _mount(mount: Mount) -> Json:
+    part = {"subPath": mount.sub_path} if mount.sub_path else {}
+    return {"name": mount.volume, "mountPath": mount.path, "readOnly": True, **part}
+
+
+def _resources(validations: Sequence[Validation]) -> Json:
+    """What the first validation asks for that asks at all; limits count as requests too."""
+    asked = [each.wiring.resources for each in validations if each.wiring.resources]
+    found = asked[0] if asked else DEFAULT_RESOURCES
+    limits = found.get("limits", {})
+    requests = {**limits, **found.get("requests", {})}
+    return {"limits": limits, "requests": requests} if limits else {"requests": requests}
+
+
+def volume(validations: Sequence[Validation]) -> Json:
+    """Every policy in a directory of its own, named by its ConfigMap."""
+    names = sorted({configmap_name(each) for each in validations})
+    sources = [
+        {
+            "configMap": {
+                "name": name,
+                "items": [{"key": POLICY_KEY, "path": f"{name}/{POLICY_KEY}"}],
+            }
+        }
+        for name in names
+    ]
+    return {"name": VOLUME, "projected": {"defaultMode": 0o644, "sources": sources}}
+
+
+def is_genuine(found: tuple[Json, Json], made: tuple[Json, Json]) -> bool:
+    """Whether what is there is what would be injected, volume and container whole.
+
+    Left out is what cannot make a verdict of another kind: resources, which the API server
+    writes in a form of its own, and the ids that a cluster (OpenShift) chooses for every pod.
+    """
+
+    def comparable(container: Json, chosen: Json) -> Json:
+        ours = child(chosen, "securityContext")
+        context = {
+            key: value
+            for key, value in child(container, "securityContext").items()
+            if key in ours or key not in ("runAsUser", "runAsGroup", "seLinuxOptions")
+        }
+        rest = {key: value for key, value in container.items() if key != "resources"}
+        return {**rest, "securityContext": context}
+
+    wanted = comparable(made[0], made[0])
+    return found[1] == made[1] and comparable(found[0], made[0]) == wanted

@@ -1,0 +1,100 @@
+"""What the verifier has to see: the paths of the policies, as every container sees them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from verifier_cli.kube.mounts import Mount, can_hold_a_model, covers, mounts_of, view
+from verifier_cli.kube.names import POLICIES
+from verifier_cli.kube.shapes import Unfit, objects, text
+from verifier_cli.policy import Certificate, Key, Material
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from verifier_cli.config.manifest import Validation
+    from verifier_cli.kube.mounts import Stores
+    from verifier_cli.policy import Signer
+
+Json = dict[str, Any]
+
+
+def model_paths(validations: Sequence[Validation]) -> list[str]:
+    """The paths of models that the policies name."""
+    return sorted({m.path for each in validations for m in each.policy.models if m.path})
+
+
+def other_paths(validations: Sequence[Validation]) -> list[str]:
+    """The paths of signatures and of trust material: read, and of no use once that is done."""
+    found = {m.signature_path for each in validations for m in each.policy.models}
+    found |= {_material(s).path for each in validations for s in each.policy.signers}
+    return sorted(path for path in found if path)
+
+
+def _material(signer: Signer) -> Material:
+    if isinstance(signer, Key):
+        return signer.public_key
+    if isinstance(signer, Certificate):
+        return signer.trust_anchors
+    return signer.trust_root or Material()
+
+
+def roots_of(spec: Json, serving: Sequence[Json], validations: Sequence[Validation]) -> list[str]:
+    """Where models are discovered if a policy names no path: what may hold one is mounted there.
+
+    Args:
+        spec: of the pod.
+        serving: the containers that go on running, which could load a model.
+    """
+    if all(model.path for each in validations for model in each.policy.models):
+        return []
+    filled = {
+        mount.volume
+        for container in objects(spec, "initContainers")
+        for mount in mounts_of(container)
+        if not mount.read_only
+    }
+    fit = {text(v, "name") for v in objects(spec, "volumes") if can_hold_a_model(v, filled)}
+    found = sorted({m.path for each in serving for m in mounts_of(each) if m.volume in fit})
+    if not found:
+        raise Unfit("no volume of the pod can hold a model, and the validation names no model path")
+    if any(":" in path for path in found):
+        raise Unfit("a volume that may hold a model is mounted at a path with a colon")
+    return found
+
+
+def concerns(mount: Mount, path: str) -> bool:
+    """Whether a mount decides anything of what is seen at a path."""
+    return covers(mount.path, path) or covers(path, mount.path)
+
+
+def shared_mounts(
+    containers: Sequence[Json],
+    models: Sequence[str],
+    others: Sequence[str],
+    stores: Stores,
+) -> list[Mount]:
+    """The mounts that show every path as each container sees it that sees it at all."""
+    found: dict[str, Mount] = {}
+    for path in (*models, *others):
+        views: dict[tuple[object, ...], tuple[str, tuple[Mount, ...]]] = {}
+        for container in containers:
+            mounts = view(container, path)
+            if mounts:
+                key = tuple((m.path, m.volume, m.sub_path, m.expanded) for m in mounts)
+                views.setdefault(key, (text(container, "name"), mounts))
+        if not views:
+            raise Unfit(f"no container mounts a volume at {path}, which the validation names")
+        if len(views) > 1:
+            names = " and ".join(name for name, _ in list(views.values())[:2])
+            raise Unfit(f"the containers {names} see different things at {path}")
+        ((name, mounts),) = views.values()
+        for mount in mounts:
+            if mount.expanded:
+                raise Unfit(f"{name} mounts a subPathExpr at {mount.path}: use subPath")
+            if mount.volume not in stores:
+                raise Unfit(f"{name} mounts {mount.volume!r}, which is no volume of the pod")
+            if covers(mount.path, POLICIES) or covers(POLICIES, mount.path):
+                raise Unfit(f"{name} mounts a volume at {mount.path}, where the policies are")
+            found[mount.path] = mount
+    return [found[path] for path in sorted(found)]
