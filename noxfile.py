@@ -15,11 +15,21 @@ nox.options.reuse_venv = "yes"
 nox.options.download_python = "never"
 # A machine rarely has every Python: tests_pythons names those that it skipped.
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "slow", "tests_pythons", "images", "pods", "fuzz"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "tests",
+    "slow",
+    "tests_pythons",
+    "images",
+    "pods",
+    "cluster",
+    "fuzz",
+]
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-FAST = ("-m", "not slow and not images", "-n", "auto")
+FAST = ("-m", "not slow and not images and not cluster", "-n", "auto")
 FUZZ_SECONDS = "30"
 REQUIREMENTS = Path("requirements")
 
@@ -150,6 +160,13 @@ def pods(session: nox.Session) -> None:
     """Check the built images, and run pods of them for real."""
     sync(session, "images")
     session.run("pytest", "tests/images", *session.posargs)
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Run the tests that need a real API server; it is built from source once, in minutes."""
+    sync(session, "tests")
+    session.run("pytest", "tests/cluster", *session.posargs)
 
 
 @nox.session

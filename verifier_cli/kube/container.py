@@ -101,12 +101,9 @@ def _mount(mount: Mount) -> Json:
 
 
 def _resources(validations: Sequence[Validation]) -> Json:
-    """What the first validation asks for that asks at all; limits count as requests too."""
-    asked = [each.wiring.resources for each in validations if each.wiring.resources]
-    found = asked[0] if asked else DEFAULT_RESOURCES
-    limits = found.get("limits", {})
-    requests = {**limits, **found.get("requests", {})}
-    return {"limits": limits, "requests": requests} if limits else {"requests": requests}
+    """What the first validation asks for that asks at all."""
+    asked = (each.wiring.resources for each in validations if each.wiring.resources)
+    return next(asked, DEFAULT_RESOURCES)
 
 
 def volume(validations: Sequence[Validation]) -> Json:

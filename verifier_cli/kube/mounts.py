@@ -10,12 +10,9 @@ import json
 import posixpath
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from verifier_cli.kube.shapes import Unfit, flag, objects, text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Json = dict[str, Any]
 # The storage behind each volume, by name; and those that hold a model.
@@ -61,9 +58,10 @@ def mounts_of(container: Json) -> list[Mount]:
     """The volume mounts of a container.
 
     Raises:
-        Unfit: they are not what Kubernetes takes.
+        Unfit: they are not what Kubernetes takes, or two of them hide each other. The API server
+            takes `/data` and `/data/` for two places; the runtime puts one over the other.
     """
-    return [
+    found = [
         Mount(
             path=normalised(text(each, "mountPath")),
             volume=text(each, "name"),
@@ -73,6 +71,11 @@ def mounts_of(container: Json) -> list[Mount]:
         )
         for each in objects(container, "volumeMounts")
     ]
+    paths = [mount.path for mount in found]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise Unfit(f"{text(container, 'name')} mounts two volumes at {path}")
+    return found
 
 
 def view(container: Json, path: str) -> tuple[Mount, ...]:
@@ -109,11 +112,17 @@ def same_storage(one: tuple[str, str], other: tuple[str, str]) -> bool:
     return one == other
 
 
-def can_hold_a_model(volume: Json, filled: Iterable[str]) -> bool:
-    """Whether a model may be in a volume; an emptyDir only if a container named it in `filled`."""
+def can_hold_a_model(volume: Json, handed: Collection[str]) -> bool:
+    """Whether a model may be in a volume.
+
+    Args:
+        volume: of the pod.
+        handed: the volumes that an init container shares with one that goes on running; an
+            emptyDir starts empty, and holds a model only if it is among them.
+    """
     kind, _ = storage(volume)
     if kind == "emptyDir":
-        return text(volume, "name") in set(filled)
+        return text(volume, "name") in handed
     return kind not in _SETTINGS
 
 

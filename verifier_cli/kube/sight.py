@@ -48,19 +48,27 @@ def roots_of(spec: Json, serving: Sequence[Json], validations: Sequence[Validati
     """
     if all(model.path for each in validations for model in each.policy.models):
         return []
-    filled = {
+    # Read-only or not: what comes after the verifier is made read-only, and must count again.
+    handed = {
         mount.volume
-        for container in objects(spec, "initContainers")
-        for mount in mounts_of(container)
-        if not mount.read_only
+        for init in objects(spec, "initContainers")
+        for mount in mounts_of(init)
+        if any(
+            text(each, "name") != text(init, "name") and _mounts(each, mount.volume)
+            for each in serving
+        )
     }
-    fit = {text(v, "name") for v in objects(spec, "volumes") if can_hold_a_model(v, filled)}
+    fit = {text(v, "name") for v in objects(spec, "volumes") if can_hold_a_model(v, handed)}
     found = sorted({m.path for each in serving for m in mounts_of(each) if m.volume in fit})
     if not found:
         raise Unfit("no volume of the pod can hold a model, and the validation names no model path")
     if any(":" in path for path in found):
         raise Unfit("a volume that may hold a model is mounted at a path with a colon")
     return found
+
+
+def _mounts(container: Json, volume: str) -> bool:
+    return any(mount.volume == volume for mount in mounts_of(container))
 
 
 def concerns(mount: Mount, path: str) -> bool:

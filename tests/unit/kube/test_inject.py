@@ -93,8 +93,7 @@ def test_the_pod_that_was_given_is_not_changed() -> None:
 def test_what_a_validation_asks_for() -> None:
     asked = validation(resources={"limits": {"cpu": "2"}}, imagePullPolicy="Always")
     made = verifier(inject(pod(), validation("a"), asked))
-    # Limits count as requests, as the API server would write it.
-    assert made["resources"] == {"limits": {"cpu": "2"}, "requests": {"cpu": "2"}}
+    assert made["resources"] == {"limits": {"cpu": "2"}}
     assert made["imagePullPolicy"] == "Always"
 
 
@@ -352,6 +351,12 @@ def test_bypass_4_a_path_is_what_the_runtime_makes_of_it(path: str) -> None:
     assert mounts(made, CONTAINER)["/data"] == ("models", True)
 
 
+@pytest.mark.parametrize("path", ["/data/", "/./data", "data", "/x/../data"])
+def test_bypass_4_two_mounts_at_one_place_are_refused(path: str) -> None:
+    made = pod(container("server", mount("/data"), mount(path, "other")), other=CLAIM)
+    assert refused(made) == "server mounts two volumes at /data"
+
+
 def test_bypass_4_an_expression_is_refused() -> None:
     made = pod(container("server", mount(PATH, subPathExpr="$(POD_NAME)")))
     assert "subPathExpr" in refused(made)
@@ -410,6 +415,15 @@ def test_models_are_discovered_where_a_volume_can_hold_one() -> None:
     )
     roots = variables(inject(made, DISCOVERY))["MODEL_VERIFY_ROOTS"]
     assert roots == "/claim:/csi:/filled:/host:/image"
+
+
+def test_what_a_sidecar_could_bring_is_looked_at_and_what_it_keeps_is_not() -> None:
+    bring = container("bring", mount("/out", "shared"), mount("/own", "own"), **SIDECAR)
+    server = container("server", mount("/in", "shared"))
+    made = inject(pod(server, inits=(bring,), shared=EMPTY, own=EMPTY), DISCOVERY)
+    assert variables(made)["MODEL_VERIFY_ROOTS"] == "/in:/out"
+    assert mounts(made, "bring") == {"/out": ("shared", True), "/own": ("own", False)}
+    assert inject(made, DISCOVERY) == made
 
 
 def test_no_roots_where_every_model_is_named() -> None:
