@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from verifier_cli.config import document
 from verifier_cli.config.fields import Fields
-from verifier_cli.config.selector import EVERYTHING, Selector, selector
+from verifier_cli.config.wiring import Wiring, wiring
 from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.inputs import Malformed, canonical_json, strict_json
 from verifier_cli.policy import (
@@ -30,25 +30,6 @@ KINDS = {
     f"{GROUP}/v1alpha1": ("ModelValidation", CLUSTER_KIND),
     f"{PREDECESSOR_GROUP}/v1alpha1": ("ModelValidation",),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What a validation says to the webhook, not to the verifier.
-
-    Attributes:
-        selector: of labelled pods.
-        namespace_selector: of a cluster validation only.
-        mounts: whether what is mounted after the verdict is made read-only.
-        resources: of the verifier's container, as Kubernetes has them; None for the default.
-        image_pull_policy: None for Kubernetes' default.
-    """
-
-    selector: Selector = EVERYTHING
-    namespace_selector: Selector = EVERYTHING
-    mounts: Literal["ReadOnly", "Preserve"] = "ReadOnly"
-    resources: dict[str, Any] | None = None
-    image_pull_policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +72,7 @@ def decode(value: object, source: str) -> Validation:
     namespace = metadata.text("namespace")
     spec = top.child("spec")
     policy = _spec(spec)
-    wiring = _wiring(spec, kind)
+    wired = wiring(spec, cluster=kind == CLUSTER_KIND)
     spec.done()
     top.ignore("status")
     top.done()
@@ -100,7 +81,7 @@ def decode(value: object, source: str) -> Validation:
     raw = document.encode(policy)
     group = version.split("/", maxsplit=1)[0]
     finished = document.finished(policy, raw, source)
-    return Validation(group, kind, name, namespace, finished, wiring)
+    return Validation(group, kind, name, namespace, finished, wired)
 
 
 def _spec(spec: Fields) -> Policy:
@@ -109,36 +90,6 @@ def _spec(spec: Fields) -> Policy:
     mode = spec.choice("mode", ("enforce", "warn"), default="enforce")
     timeout = document.timeout_seconds(spec)
     return Policy(models, signers, cast("Mode", mode), timeout)
-
-
-def _wiring(spec: Fields, kind: str) -> Wiring:
-    mounts = spec.choice("mounts", ("ReadOnly", "Preserve"), default="ReadOnly")
-    pull = spec.choice("imagePullPolicy", ("Always", "IfNotPresent", "Never"), default="")
-    selects = selector(spec.child("selector")) if "selector" in spec else EVERYTHING
-    namespaces = EVERYTHING
-    if "namespaceSelector" in spec:
-        namespaces = selector(spec.child("namespaceSelector"))
-    if ("namespaceSelector" in spec) is not (kind == CLUSTER_KIND):
-        wanted = "is missing" if kind == CLUSTER_KIND else f"goes with {CLUSTER_KIND} only"
-        spec.fault("namespaceSelector", wanted)
-    return Wiring(
-        selector=selects,
-        namespace_selector=namespaces,
-        mounts=cast("Literal['ReadOnly', 'Preserve']", mounts),
-        resources=_resources(spec.child("resources")) if "resources" in spec else None,
-        image_pull_policy=pull or None,
-    )
-
-
-def _resources(fields: Fields) -> dict[str, Any]:
-    """`{requests, limits}`: names and quantities, which Kubernetes itself will read."""
-    found: dict[str, Any] = {}
-    for part in ("requests", "limits"):
-        if part in fields:
-            quantities = fields.child(part)
-            found[part] = {name: quantities.quantity(name) for name in quantities.names()}
-    fields.done()
-    return found
 
 
 def _models(spec: Fields) -> tuple[ModelRules, ...]:

@@ -12,6 +12,7 @@ from tests.schemas import check_policy
 from verifier_cli.config import document, manifest
 from verifier_cli.config.selector import Requirement, Selector
 from verifier_cli.config.strictyaml import load_all
+from verifier_cli.config.wiring import Wiring
 from verifier_cli.errors import ConfigError
 from verifier_cli.policy import Certificate, Key, Keyless, Material, ModelRules
 
@@ -254,14 +255,14 @@ def test_what_concerns_the_verifier_and_what_does_not() -> None:
     assert (found.policy.mode, found.policy.timeout_seconds) == ("warn", 60)
     for_all = {"config": KEY_CONFIG, "model": MODEL, "mode": "warn", "timeoutSeconds": 60}
     assert decode(for_all).policy.sha256 == found.policy.sha256
-    assert found.wiring == manifest.Wiring(
+    assert found.wiring == Wiring(
         selector=Selector((Requirement("a", "In", ("b",)),)),
         namespace_selector=Selector((Requirement("c", "Exists"),)),
         mounts="Preserve",
         resources={"limits": {"cpu": 1, "memory": "1Gi"}},
         image_pull_policy="Always",
     )
-    assert decode(for_all).wiring == manifest.Wiring()
+    assert decode(for_all).wiring == Wiring()
 
 
 WIRING_FAULTS: dict[str, Json] = {
