@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from hypothesis import example, given
@@ -12,7 +13,8 @@ from tests.unit.kube.pods import SETTINGS, validation
 from verifier_cli.kube.choice import Namespace, validations_for
 from verifier_cli.kube.inject import inject
 from verifier_cli.kube.mounts import covers, normalised
-from verifier_cli.kube.names import CONTAINER, VOLUME
+from verifier_cli.kube.names import CONTAINER, ENFORCE, VOLUME
+from verifier_cli.kube.review import VERSION, MalformedReviewError, Request, decide, decode, encode
 from verifier_cli.kube.shapes import Unfit
 
 Json = dict[str, Any]
@@ -22,6 +24,7 @@ VALIDATIONS = (
     validation("found", model=None),
     validation("b", mounts="ReadOnly"),
 )
+LABEL = "validation.ml.sigstore.dev/ml"
 PATHS = ("/data", "/data/model", "/data/model/sub", "/other", "data/", "/", "//data/../data")
 NAMES = ("models", "again", "scratch", "host", "part", VOLUME)
 SOURCES: tuple[Json, ...] = (
@@ -33,6 +36,14 @@ SOURCES: tuple[Json, ...] = (
     {"configMap": {"name": "c"}},
     {"image": {"reference": "x"}},
 )
+
+
+PICKED = {
+    "spec": {
+        "containers": [{"name": "a", "volumeMounts": [{"name": "m", "mountPath": "/m"}]}],
+        "volumes": [{"name": "m", "persistentVolumeClaim": {"claimName": "c"}}],
+    }
+}
 
 
 def mounts() -> st.SearchStrategy[Json]:
@@ -167,3 +178,34 @@ def test_no_json_breaks_it(value: object) -> None:
             inject(spec, VALIDATIONS, SETTINGS)
         except Unfit:
             pass
+
+
+@given(json_values)
+@example({**PICKED, "metadata": None})
+@example({"metadata": {"labels": {}, "annotations": []}})
+def test_every_review_is_answered_with_yes_or_no(value: object) -> None:
+    over = validation("all", kind="ClusterModelValidation", model=None)
+    namespaces = {"n": {ENFORCE: "true"}}
+    pod = value if isinstance(value, dict) else {"spec": value}
+    for each in (pod, {"spec": pod}, {"metadata": {"labels": {LABEL: "named"}}, "spec": pod}):
+        for operation in ("CREATE", "UPDATE"):
+            request = Request("u", operation, "n", each, pod)
+            answer = encode(request, decide(request, [*VALIDATIONS, over], namespaces, SETTINGS))
+            response = answer["response"]
+            assert response["allowed"] is ("status" not in response)
+            # Nobody is let in by a label that was not looked at.
+            labels = each.get("metadata", {}) or {}
+            if (
+                operation == "CREATE"
+                and isinstance(labels, dict)
+                and LABEL in (labels.get("labels") or ())
+            ):
+                assert "patch" in response or not response["allowed"]
+
+
+@given(json_values)
+def test_whatever_arrives_is_a_review_or_refused(value: object) -> None:
+    bodies = (value, {"kind": "AdmissionReview", "apiVersion": VERSION, "request": value})
+    for body in bodies:
+        with contextlib.suppress(MalformedReviewError):
+            decode(body)

@@ -84,9 +84,10 @@ def _inject(pod: Json, validations: Sequence[Validation], settings: Settings) ->
     verifier = container(validations, settings, mounts, roots)
     spec["initContainers"] = [*inits[:at], verifier, *inits[at:]]
     spec["volumes"] = [*objects(spec, "volumes"), volume(validations)]
-    metadata = result.setdefault("metadata", {})
     pins = ",".join(f"{each.name}={each.policy.sha256}" for each in validations)
-    metadata["annotations"] = {**texts(metadata, "annotations"), ANNOTATION: pins}
+    metadata = child(result, "metadata")
+    annotations = {**texts(metadata, "annotations"), ANNOTATION: pins}
+    result["metadata"] = {**metadata, "annotations": annotations}
     return Injection(result, tuple(warnings))
 
 

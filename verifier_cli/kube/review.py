@@ -1,0 +1,162 @@
+"""Answers to admission reviews of pods: decode, decide, encode (admission.k8s.io/v1). Pure.
+
+Whatever arrives: yes is said only to a pod that asks for nothing, or with the verifier in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from verifier_cli.errors import ModelVerifyError
+from verifier_cli.kube.choice import Namespace, validations_for
+from verifier_cli.kube.inject import inject
+from verifier_cli.kube.names import LABELS
+from verifier_cli.kube.patch import patch
+from verifier_cli.kube.shapes import Unfit, child, text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from verifier_cli.config.manifest import Validation
+    from verifier_cli.kube.container import Settings
+
+Json = dict[str, Any]
+
+VERSION = "admission.k8s.io/v1"
+
+
+class MalformedReviewError(Exception):
+    """What arrived is no admission review of a pod; the message is for whoever sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """The pod may be created, changed as `patch` says (RFC 6902); an empty one changes nothing."""
+
+    patch: tuple[Json, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The pod may not be created; `reason` is a sentence for its author."""
+
+    reason: str
+
+
+Decision = Admit | Deny
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of an admission webhook for pods.
+
+    Attributes:
+        old: the pod before an update.
+    """
+
+    uid: str
+    operation: str
+    namespace: str
+    pod: Json
+    old: Json
+
+
+def decode(review: object) -> Request:
+    """Reads an AdmissionReview.
+
+    Raises:
+        MalformedReviewError: it is none, or not of a pod.
+    """
+    try:
+        if not isinstance(review, dict) or review.get("kind") != "AdmissionReview":
+            raise MalformedReviewError("the body is not an AdmissionReview")
+        if review.get("apiVersion") != VERSION:
+            raise MalformedReviewError(f"the review is not of {VERSION}")
+        asked = child(review, "request")
+        if child(asked, "resource").get("resource") != "pods" or asked.get("subResource"):
+            raise MalformedReviewError("the review is not about a pod")
+        return Request(
+            uid=text(asked, "uid"),
+            operation=text(asked, "operation"),
+            namespace=text(asked, "namespace"),
+            pod=child(asked, "object"),
+            old=child(asked, "oldObject"),
+        )
+    except Unfit as error:
+        raise MalformedReviewError(f"the review is malformed: {error}") from None
+
+
+def decide(
+    request: Request,
+    known: Iterable[Validation],
+    namespaces: Mapping[str, Mapping[str, str]],
+    settings: Settings,
+) -> Decision:
+    """Decides about one request; never raises.
+
+    Args:
+        request: to create or update a pod.
+        known: the validations of all namespaces.
+        namespaces: the labels of every namespace, by name.
+        settings: of this installation.
+    """
+    labels = namespaces.get(request.namespace)
+    if labels is None:
+        return Deny(_sentence(request, "its namespace is not known to the webhook yet: try again"))
+    try:
+        return _decide(request, Namespace(request.namespace, labels), known, settings)
+    except Unfit as error:
+        return Deny(_sentence(request, str(error)))
+    except (ModelVerifyError, RecursionError) as error:
+        return Deny(_sentence(request, f"it cannot be judged: {error}"))
+
+
+def _decide(
+    request: Request, namespace: Namespace, known: Iterable[Validation], settings: Settings
+) -> Decision:
+    if request.operation == "UPDATE":
+        return _update(request)
+    found = validations_for(request.pod, namespace, known) if request.operation == "CREATE" else []
+    if not found:
+        return Admit()
+    injected = inject(request.pod, found, settings)
+    return Admit(tuple(patch(request.pod, injected.pod)), injected.warnings)
+
+
+def _update(request: Request) -> Decision:
+    """A label that is put on later says what never happened; the rest is the guard's business."""
+    before = texts(child(request.old, "metadata"), "labels")
+    after = texts(child(request.pod, "metadata"), "labels")
+    for label in LABELS.values():
+        if after.get(label) != before.get(label):
+            raise Unfit(
+                f"the label {label} cannot be put on, changed or taken away on a running pod, "
+                "whose model was verified at its start or not at all: create it anew"
+            )
+    return Admit()
+
+
+def _sentence(request: Request, reason: str) -> str:
+    metadata = request.pod.get("metadata")
+    known = metadata if isinstance(metadata, dict) else {}
+    name = known.get("name") or f"{known.get('generateName') or ''}…"
+    return f"pod {request.namespace}/{name} is not let in: {reason}"
+
+
+def encode(request: Request, decision: Decision) -> Json:
+    """The AdmissionReview that answers a request."""
+    response: Json = {"uid": request.uid, "allowed": isinstance(decision, Admit)}
+    if isinstance(decision, Deny):
+        response["status"] = {"code": 403, "reason": "Forbidden", "message": decision.reason}
+    else:
+        if decision.patch:
+            operations = json.dumps(decision.patch, separators=(",", ":")).encode()
+            response["patchType"] = "JSONPatch"
+            response["patch"] = base64.b64encode(operations).decode()
+        if decision.warnings:
+            response["warnings"] = list(decision.warnings)
+    return {"apiVersion": VERSION, "kind": "AdmissionReview", "response": response}
