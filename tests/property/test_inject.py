@@ -103,6 +103,12 @@ def storage(pod: Json, volume: str) -> str:
     return f"its own: {volume}"
 
 
+def within(mounts: list[Json], path: str) -> list[Json]:
+    """All that is mounted in the outermost mount above a path."""
+    outer = sorted(m["mountPath"] for m in mounts if covers(m["mountPath"], path))
+    return [m for m in mounts if covers((outer or [path])[0], m["mountPath"])]
+
+
 @given(pods(), st.lists(st.sampled_from(VALIDATIONS), min_size=1, max_size=2, unique_by=id))
 def test_nothing_that_runs_later_can_write_where_the_verifier_looks(
     pod: Json, validations: list[Any]
@@ -117,12 +123,8 @@ def test_nothing_that_runs_later_can_write_where_the_verifier_looks(
         *filter(None, roots.split(":")),
         *(["/data/model"] if validations != [VALIDATIONS[1]] else []),
     ]
-    model_mounts = [
-        mount
-        for mount in inits[place]["volumeMounts"]
-        if mount["name"] != VOLUME
-        and any(covers(mount["mountPath"], p) or covers(p, mount["mountPath"]) for p in looked_at)
-    ]
+    verifiers = [m for m in inits[place]["volumeMounts"] if m["name"] != VOLUME]
+    model_mounts = [m for path in looked_at for m in within(verifiers, path)]
     assert model_mounts
     assert all(mount["readOnly"] for mount in inits[place]["volumeMounts"])
     held = {storage(made, mount["name"]) for mount in model_mounts}
@@ -151,9 +153,8 @@ def test_the_verifier_sees_what_every_later_container_sees(pod: Json, validation
             for m in container.get("volumeMounts", [])
             if m["name"] != VOLUME
         ]
-        covering = [m for m in found if covers(m[0], "/data/model")]
-        below = [m for m in found if covers("/data/model", m[0]) and m[0] != "/data/model"]
-        return sorted([*sorted(covering, key=lambda m: len(m[0]))[-1:], *below])
+        outer = sorted(m[0] for m in found if covers(m[0], "/data/model"))
+        return sorted(m for m in found if covers((outer or ["/data/model"])[0], m[0]))
 
     wanted = seen(inits[place])
     for later in [*inits[place + 1 :], *made["spec"]["containers"]]:

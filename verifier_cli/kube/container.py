@@ -125,7 +125,8 @@ def is_genuine(found: tuple[Json, Json], made: tuple[Json, Json]) -> bool:
     """Whether what is there is what would be injected, volume and container whole.
 
     Left out is what cannot make a verdict of another kind: resources, which the API server
-    writes in a form of its own, and the ids that a cluster (OpenShift) chooses for every pod.
+    writes in a form of its own, when the image is pulled, which admission plugins choose, and the
+    ids that a cluster (OpenShift) chooses for every pod.
     """
 
     def comparable(container: Json, chosen: Json) -> Json:
@@ -135,7 +136,11 @@ def is_genuine(found: tuple[Json, Json], made: tuple[Json, Json]) -> bool:
             for key, value in child(container, "securityContext").items()
             if key in ours or key not in ("runAsUser", "runAsGroup", "seLinuxOptions")
         }
-        rest = {key: value for key, value in container.items() if key != "resources"}
+        rest = {
+            key: value
+            for key, value in container.items()
+            if key not in ("resources", "imagePullPolicy")
+        }
         return {**rest, "securityContext": context}
 
     wanted = comparable(made[0], made[0])

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from verifier_cli.kube.container import container, is_genuine, volume
 from verifier_cli.kube.mounts import storages
 from verifier_cli.kube.names import ANNOTATION, CONTAINER, VOLUME
-from verifier_cli.kube.shapes import Unfit, child, objects, texts
-from verifier_cli.kube.sight import concerns, model_paths, other_paths, roots_of, shared_mounts
+from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
+from verifier_cli.kube.sight import model_paths, other_paths, roots_of, shared_mounts
 from verifier_cli.kube.writers import close, early_readers, is_sidecar, place
 from verifier_cli.policy import Certificate
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from verifier_cli.kube.container import Settings
 
 Json = dict[str, Any]
+
+# What the verifier takes at most (docs/threat-model.md).
+MAX_POLICIES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def inject(pod: Json, validations: Sequence[Validation], settings: Settings) -> 
     Raises:
         Unfit: the pod cannot be let in with a verifier that means something.
     """
-    ordered = sorted(validations, key=lambda each: (each.kind, each.group, each.name))
+    ordered = sorted(validations, key=_order)
     bare, found = _without_ours(pod)
     made = _inject(bare, ordered, settings)
     if found is not None and not is_genuine(found, _ours(made.pod)):
@@ -57,6 +60,11 @@ def inject(pod: Json, validations: Sequence[Validation], settings: Settings) -> 
     return made
 
 
+def _order(validation: Validation) -> tuple[str, ...]:
+    namespace, digest = validation.namespace or "", validation.policy.sha256
+    return (validation.kind, validation.group, validation.name, namespace, digest)
+
+
 def _inject(pod: Json, validations: Sequence[Validation], settings: Settings) -> Injection:
     result = copy.deepcopy(pod)
     spec = child(result, "spec")
@@ -65,14 +73,19 @@ def _inject(pod: Json, validations: Sequence[Validation], settings: Settings) ->
     inits, workloads = objects(spec, "initContainers"), objects(spec, "containers")
     if not workloads:
         raise Unfit("the pod has no containers")
+    for each in [*inits, *workloads]:
+        text(each, "name")
+    if len(validations) > MAX_POLICIES:
+        raise Unfit(f"it is under {len(validations)} validations, and {MAX_POLICIES} are the most")
     stores = storages(spec)
     serving = [*(each for each in inits if is_sidecar(each)), *workloads]
     roots = roots_of(spec, serving, validations)
-    models, others = [*roots, *model_paths(validations)], other_paths(validations)
-    mounts = shared_mounts(serving, models, others, stores)
-    held = {stores[m.volume] for path in models for m in mounts if concerns(m, path)}
+    models = [*roots, *model_paths(validations)]
+    paths = [*models, *other_paths(validations)]
+    held = {stores[mount.volume] for mount in shared_mounts(serving, models, stores)}
+    mounts = shared_mounts(serving, paths, stores)
     at = place(inits, stores, held)
-    shared_mounts([*inits[at:], *serving], models, others, stores)
+    shared_mounts([*inits[at:], *serving], paths, stores)
     warnings = [
         f"{name} reads the model before its check"
         for name in early_readers(inits[:at], stores, held)

@@ -1,7 +1,7 @@
 """What the containers of a pod see at a path, and which volumes are the same storage. Pure.
 
-Two containers see the same at a path if the same mounts decide it: the one that covers it, and
-those below it. Two volumes are the same storage if their sources say so, whatever their names.
+Two containers see the same at a path if the same mounts decide it (`view`). Two volumes are the
+same storage if their sources say so, whatever their names.
 """
 
 from __future__ import annotations
@@ -79,12 +79,14 @@ def mounts_of(container: Json) -> list[Mount]:
 
 
 def view(container: Json, path: str) -> tuple[Mount, ...]:
-    """The mounts that decide what a container sees at `path`; none if its image alone does."""
+    """The mounts that decide what a container sees at `path`; none if its image alone does.
+
+    That is every mount in the outermost one that covers the path: whoever writes one further out
+    can move what is mounted in it, and a link in the model may lead to one beside it.
+    """
     mounts = sorted(mounts_of(container))
-    covering = [mount for mount in mounts if covers(mount.path, path)]
-    below = [mount for mount in mounts if covers(path, mount.path) and mount.path != path]
-    nearest = max(covering, key=lambda mount: len(mount.path), default=None)
-    return (*([nearest] if nearest else []), *below)
+    outer = min((mount.path for mount in mounts if covers(mount.path, path)), default=path)
+    return tuple(mount for mount in mounts if covers(outer, mount.path))
 
 
 def storage(volume: Json) -> tuple[str, str]:

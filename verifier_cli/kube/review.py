@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from verifier_cli.errors import ModelVerifyError
 from verifier_cli.kube.choice import Namespace, validations_for
 from verifier_cli.kube.inject import inject
-from verifier_cli.kube.names import LABELS
+from verifier_cli.kube.names import CONTAINER, LABELS
 from verifier_cli.kube.patch import patch
-from verifier_cli.kube.shapes import Unfit, child, text, texts
+from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,7 +137,14 @@ def _update(request: Request) -> Decision:
                 f"the label {label} cannot be put on, changed or taken away on a running pod, "
                 "whose model was verified at its start or not at all: create it anew"
             )
+    if _verifier_image(request.pod) != _verifier_image(request.old):
+        raise Unfit(f"the image of the container {CONTAINER} cannot be changed: create it anew")
     return Admit()
+
+
+def _verifier_image(pod: Json) -> list[object]:
+    containers = objects(child(pod, "spec"), "initContainers")
+    return [each.get("image") for each in containers if each.get("name") == CONTAINER]
 
 
 def _sentence(request: Request, reason: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.kube.mounts import Mount, can_hold_a_model, covers, mounts_of, view
-from verifier_cli.kube.names import POLICIES
+from verifier_cli.kube.names import POLICIES, TOKEN
 from verifier_cli.kube.shapes import Unfit, objects, text
 from verifier_cli.policy import Certificate, Key, Material
 
@@ -62,8 +62,8 @@ def roots_of(spec: Json, serving: Sequence[Json], validations: Sequence[Validati
     found = sorted({m.path for each in serving for m in mounts_of(each) if m.volume in fit})
     if not found:
         raise Unfit("no volume of the pod can hold a model, and the validation names no model path")
-    if any(":" in path for path in found):
-        raise Unfit("a volume that may hold a model is mounted at a path with a colon")
+    if any(sign in path for path in found for sign in ":$"):
+        raise Unfit("a volume that may hold a model is mounted at a path with a colon or a dollar")
     return found
 
 
@@ -71,20 +71,10 @@ def _mounts(container: Json, volume: str) -> bool:
     return any(mount.volume == volume for mount in mounts_of(container))
 
 
-def concerns(mount: Mount, path: str) -> bool:
-    """Whether a mount decides anything of what is seen at a path."""
-    return covers(mount.path, path) or covers(path, mount.path)
-
-
-def shared_mounts(
-    containers: Sequence[Json],
-    models: Sequence[str],
-    others: Sequence[str],
-    stores: Stores,
-) -> list[Mount]:
+def shared_mounts(containers: Sequence[Json], paths: Sequence[str], stores: Stores) -> list[Mount]:
     """The mounts that show every path as each container sees it that sees it at all."""
     found: dict[str, Mount] = {}
-    for path in (*models, *others):
+    for path in paths:
         views: dict[tuple[object, ...], tuple[str, tuple[Mount, ...]]] = {}
         for container in containers:
             mounts = view(container, path)
@@ -98,11 +88,17 @@ def shared_mounts(
             raise Unfit(f"the containers {names} see different things at {path}")
         ((name, mounts),) = views.values()
         for mount in mounts:
-            if mount.expanded:
-                raise Unfit(f"{name} mounts a subPathExpr at {mount.path}: use subPath")
-            if mount.volume not in stores:
-                raise Unfit(f"{name} mounts {mount.volume!r}, which is no volume of the pod")
-            if covers(mount.path, POLICIES) or covers(POLICIES, mount.path):
-                raise Unfit(f"{name} mounts a volume at {mount.path}, where the policies are")
+            _check(name, mount, stores)
             found[mount.path] = mount
     return [found[path] for path in sorted(found)]
+
+
+def _check(name: str, mount: Mount, stores: Stores) -> None:
+    """Refuses what the verifier could not mount as the container `name` does."""
+    if mount.expanded:
+        raise Unfit(f"{name} mounts a subPathExpr at {mount.path}: use subPath")
+    if mount.volume not in stores:
+        raise Unfit(f"{name} mounts {mount.volume!r}, which is no volume of the pod")
+    for taken in (POLICIES, TOKEN):
+        if covers(mount.path, taken) or covers(taken, mount.path):
+            raise Unfit(f"{name} mounts a volume at {mount.path}, where {taken} has to be")

@@ -193,6 +193,7 @@ def test_bypass_1_what_the_api_server_rewrites_is_still_genuine() -> None:
     made = inject(pod(), settings=Settings(IMAGE, user=None))
     verifier(made)["resources"]["limits"]["memory"] = "134217728"
     verifier(made)["securityContext"]["runAsUser"] = 1000680000
+    verifier(made)["imagePullPolicy"] = "Always"
     again = inject(made, settings=Settings(IMAGE, user=None))
     assert order(again) == [CONTAINER]
 
@@ -313,6 +314,33 @@ def test_bypass_4_a_mount_below_the_model_is_seen_too() -> None:
     assert mounts(made, "server") == {"/data": ("models", True), f"{PATH}/sub": ("cache", True)}
 
 
+def test_bypass_4_who_can_move_what_the_model_is_mounted_in_is_held_back() -> None:
+    server = container("server", mount("/data", "workspace"), mount(PATH))
+    made = inject(
+        pod(server, container("tool", mount("/a", "again")), workspace=EMPTY, again=CLAIM)
+    )
+    assert mounts(made, "server") == {"/data": ("workspace", True), PATH: ("models", True)}
+    outside = pod(server, container("tool", mount("/a", "workspace")), workspace=EMPTY)
+    assert mounts(inject(outside), "tool") == {"/a": ("workspace", True)}
+
+
+def test_bypass_4_where_a_link_in_the_model_could_lead_is_seen() -> None:
+    server = container("server", mount(), mount("/data/v3", "other"))
+    current = validation(model={"path": "/data/current"})
+    made = inject(pod(server, other=EMPTY), current)
+    assert mounts(made, CONTAINER)["/data/v3"] == ("other", True)
+    assert mounts(made, "server")["/data/v3"] == ("other", True)
+
+
+def test_bypass_4_a_mount_where_no_token_may_be_is_refused() -> None:
+    path = "/var/run/secrets/kubernetes.io/serviceaccount"
+    anchors = {"trustAnchors": {"path": f"{path}/ca.crt"}, "identity": "a@b.c"}
+    made = pod(container("server", mount(), mount(path)))
+    assert f"where {path} has to be" in refused(
+        made, validation(signers=[{"certificate": anchors}])
+    )
+
+
 def test_bypass_4_a_part_of_a_volume() -> None:
     made = inject(pod(container("server", mount(PATH, subPath="a/b"))))
     (found,) = [m for m in verifier(made)["volumeMounts"] if m["mountPath"] == PATH]
@@ -371,7 +399,7 @@ def test_bypass_4_a_block_device_below_the_files_is_refused() -> None:
 def test_bypass_4_a_mount_over_the_policies_is_refused() -> None:
     policies = validation(model={"path": "/etc/model-verify/x"})
     made = pod(container("server", mount("/etc")))
-    assert "where the policies are" in refused(made, policies)
+    assert "where /etc/model-verify has to be" in refused(made, policies)
 
 
 def test_a_model_that_nobody_mounts() -> None:
@@ -435,8 +463,21 @@ def test_no_volume_that_can_hold_a_model() -> None:
     assert "no volume of the pod can hold a model" in refused(made, DISCOVERY)
 
 
-def test_a_root_with_a_colon() -> None:
-    assert "with a colon" in refused(pod(container("a", mount("/a:b"))), DISCOVERY)
+@pytest.mark.parametrize("path", ["/a:b", "/m$(MODEL_VERIFY_POLICY)", "/a$$b"])
+def test_a_root_that_would_be_read_otherwise(path: str) -> None:
+    assert "with a colon or a dollar" in refused(pod(container("a", mount(path))), DISCOVERY)
+
+
+def test_more_validations_than_the_verifier_takes() -> None:
+    many = [validation(f"v{number}", timeoutSeconds=number + 1) for number in range(65)]
+    assert len(variables(inject(pod(), *many[:64]))["MODEL_VERIFY_POLICY_SHA256"].split(",")) == 64
+    assert "under 65 validations, and 64 are the most" in refused(pod(), *many)
+
+
+def test_the_order_of_validations_does_not_matter() -> None:
+    one = validation("x", namespace="a", resources={"limits": {"cpu": "1"}})
+    other = validation("x", imagePullPolicy="Always", mode="warn")
+    assert inject(pod(), one, other) == inject(pod(), other, one)
 
 
 # What is no pod that could run.
@@ -451,6 +492,7 @@ MALFORMED: dict[str, Json] = {
     "has 0 sources": {"volumes": [{"name": "a"}]},
     "is for Windows": {"os": {"name": "windows"}},
     "mountPath is not a text": {"containers": [container("a", {"name": "models"})]},
+    "name is not a text": {"initContainers": [{"image": "x"}]},
     "readOnly is neither true nor false": {"containers": [container("a", mount(readOnly="no"))]},
 }
 

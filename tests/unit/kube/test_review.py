@@ -130,6 +130,21 @@ def test_bypass_5_a_label_on_a_running_pod_stays_as_it_is(
     assert f"the label {label} cannot be put on, changed or taken away" in said
 
 
+def test_bypass_5_the_image_of_the_verifier_stays_as_it_is() -> None:
+    old = inject(labelled(), *KNOWN)
+    new = copy.deepcopy(old)
+    new["spec"]["initContainers"][0]["image"] = "evil"
+    said = denied(new, operation="UPDATE", oldObject=old)
+    assert "the image of the container model-validation cannot be changed" in said
+    assert decided(old, operation="UPDATE", oldObject=old) == Admit()
+
+
+def test_a_container_without_a_name_is_a_denial() -> None:
+    made = inject(labelled(), *KNOWN)
+    made["spec"]["initContainers"].append({"image": "x"})
+    assert "name is not a text" in denied(made)
+
+
 def test_another_update_is_let_through() -> None:
     old, new = labelled(), labelled()
     new["metadata"]["labels"]["app"] = "x"
