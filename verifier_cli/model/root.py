@@ -60,6 +60,46 @@ class Stamp(NamedTuple):
         )
 
 
+# As Linux has it.
+MAX_LINKS = 40
+
+
+def _resolve(path: str) -> str:
+    """The path without links, as `os.path.realpath` has it; but no link may lead into procfs.
+
+    There `self/cwd` and the like mean something else to whoever loads the model.
+
+    Raises:
+        OSError: it is not there, or leads in a circle or into procfs.
+    """
+    try:
+        procfs: int | None = os.stat("/proc").st_dev
+    except OSError:
+        procfs = None
+    here, links, followed = "/", 0, False
+    ahead = os.path.join(os.getcwd(), path).split("/")[::-1]
+    while ahead:
+        name = ahead.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            here = os.path.dirname(here)
+            continue
+        here = os.path.join(here, name)
+        status = os.lstat(here)
+        if followed and status.st_dev == procfs:
+            raise OSError(errno.ELOOP, "leads through /proc, which every process sees differently")
+        if stat.S_ISLNK(status.st_mode):
+            links += 1
+            if links > MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            followed = followed or status.st_dev != procfs
+            target = os.readlink(here)
+            here = "/" if target.startswith("/") else os.path.dirname(here)
+            ahead += target.split("/")[::-1]
+    return here
+
+
 class Root:
     """A model directory, or the directory that a single-file model is in; a context manager.
 
@@ -78,7 +118,7 @@ class Root:
         if not path:
             # An unset shell variable must not mean the current directory.
             raise FileNotFoundError(errno.ENOENT, "no path was given")
-        resolved = os.path.realpath(path, strict=True)
+        resolved = _resolve(path)
         mode = os.stat(resolved, follow_symlinks=False).st_mode
         self.file: str | None = None
         self.names: frozenset[str] = frozenset()

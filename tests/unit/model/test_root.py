@@ -11,6 +11,7 @@ from tests.unit.descriptors import descriptors
 from verifier_cli.model.root import BLOBS, MODEL, Root, Stamp, open_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -189,3 +190,48 @@ def test_the_same_model_is_known_again(model: Path) -> None:
         assert one.identity == again.identity != other.identity
     with Root(str(model / "a/b")) as directory, Root(str(model / "a/b/f")) as file:
         assert directory.identity != file.identity
+
+
+@pytest.mark.parametrize("target", ["/proc/self/cwd", "/proc/self/root", "/proc/thread-self/cwd"])
+def test_a_link_into_proc_is_another_place_for_whoever_loads_the_model(
+    model: Path, tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "first").symlink_to(f"{target}{model}" if "root" in target else target)
+    (tmp_path / "second").symlink_to("first")
+    for name in ("first", "second", "second/../second"):
+        with pytest.raises(OSError, match="leads through /proc"):
+            Root(f"{tmp_path}/{name}")
+
+
+def test_a_literal_path_through_proc_is_the_callers_own(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model)
+    with Root("/proc/self/cwd/a") as root:
+        assert root.path == f"{model}/a"
+
+
+@pytest.mark.parametrize(
+    "path", ["link", "link/../m/a", "./link/b/..", "deep/a", "m//a/./b/..", "circle/..", "none/.."]
+)
+def test_paths_are_resolved_as_the_system_does(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (tmp_path / "link").symlink_to("m/a")
+    (tmp_path / "deep").symlink_to(f"{tmp_path}/./link/../../m")
+    (tmp_path / "circle").symlink_to("circle")
+    monkeypatch.chdir(tmp_path)
+
+    def resolved(resolve: Callable[[str], str]) -> str | int | None:
+        try:
+            return resolve(path)
+        except OSError as error:
+            return error.errno
+
+    def opened(path: str) -> str:
+        with Root(path) as root:
+            return root.path
+
+    expected = resolved(lambda each: os.path.realpath(each, strict=True))
+    assert resolved(opened) == expected
+    assert model.is_dir()
