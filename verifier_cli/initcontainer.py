@@ -18,7 +18,7 @@ from verifier_cli.host.logs import LEVELS, Level, Log
 from verifier_cli.host.session import Ticker, decide, write
 from verifier_cli.host.supervise import Interrupted, handle_signals
 from verifier_cli.inputs import sha256_hex, why
-from verifier_cli.policy import is_absolute_path
+from verifier_cli.policy import MAX_POLICIES, is_absolute_path
 from verifier_cli.report import json, termination
 from verifier_cli.report.document import to_document
 from verifier_cli.runs import Settings
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 POLICY = "/etc/model-verify/policy.json"
 TERMINATION_LOG = "/dev/termination-log"
-MAX_POLICIES = 64
 
 
 def main() -> int:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_SECONDS = 900
 MAX_TIMEOUT_SECONDS = 86_400
+# In one pod.
+MAX_POLICIES = 64
 
 # OMS 6.2: left out by default, at the top level of the model only.
 GIT_PATHS = (".git", ".gitattributes", ".github", ".gitignore")

@@ -98,10 +98,7 @@ def documents(raw: bytes, source: str) -> list[Any]:
 
 
 def _json(raw: bytes, source: str) -> Parsed:
-    try:
-        value = strict_json(raw)
-    except Malformed as error:
-        raise ConfigError(Problem("", str(error)), source=source) from None
+    (value,) = documents(raw, source)
     if "kind" in value:
         return _document(value, source)
     return Parsed(document.decode(raw, source))

@@ -17,7 +17,7 @@ from verifier_cli.kube.names import ANNOTATION, CONTAINER, VOLUME
 from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
 from verifier_cli.kube.sight import model_paths, other_paths, roots_of, shared_mounts
 from verifier_cli.kube.writers import close, early_readers, is_sidecar, place
-from verifier_cli.policy import Certificate
+from verifier_cli.policy import MAX_POLICIES, Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from verifier_cli.kube.container import Settings
 
 Json = dict[str, Any]
-
-# What the verifier takes at most (docs/threat-model.md).
-MAX_POLICIES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +63,8 @@ def _order(validation: Validation) -> tuple[str, ...]:
 
 
 def _inject(pod: Json, validations: Sequence[Validation], settings: Settings) -> Injection:
-    result = copy.deepcopy(pod)
-    spec = child(result, "spec")
+    """As `inject`, into the very pod that is given; it has no verifier yet."""
+    spec = child(pod, "spec")
     if child(spec, "os").get("name") == "windows":
         raise Unfit("the pod is for Windows, where the verifier does not run")
     inits, workloads = objects(spec, "initContainers"), objects(spec, "containers")
@@ -98,10 +95,10 @@ def _inject(pod: Json, validations: Sequence[Validation], settings: Settings) ->
     spec["initContainers"] = [*inits[:at], verifier, *inits[at:]]
     spec["volumes"] = [*objects(spec, "volumes"), volume(validations)]
     pins = ",".join(f"{each.name}={each.policy.sha256}" for each in validations)
-    metadata = child(result, "metadata")
+    metadata = child(pod, "metadata")
     annotations = {**texts(metadata, "annotations"), ANNOTATION: pins}
-    result["metadata"] = {**metadata, "annotations": annotations}
-    return Injection(result, tuple(warnings))
+    pod["metadata"] = {**metadata, "annotations": annotations}
+    return Injection(pod, tuple(warnings))
 
 
 def _anybody(validations: Sequence[Validation]) -> list[str]:
