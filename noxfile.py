@@ -44,14 +44,13 @@ NOT_IN_IMAGES = (
     "pycparser",
     "pygments",
 )
+PACKAGES = ("--no-emit-project", *(f"--no-emit-package={name}" for name in NOT_IN_IMAGES))
 # What pip installs from, in .venv and in the images: the locked versions with their hashes.
 EXPORTS = {
     "bootstrap": ("--only-group=nox",),
     "image-build": ("--only-group=image-build",),
-    "verifier": (
-        "--no-emit-project",
-        *(f"--no-emit-package={name}" for name in NOT_IN_IMAGES),
-    ),
+    "verifier": PACKAGES,
+    "operator": (*PACKAGES, "--extra=operator"),
 }
 
 
@@ -62,6 +61,7 @@ def sync(session: nox.Session, *groups: str, options: tuple[str, ...] = ()) -> N
         "sync",
         "--quiet",
         "--locked",
+        "--extra=operator",
         # Without it, PYTHONDONTWRITEBYTECODE makes each start of a process compile its imports.
         "--compile-bytecode",
         *(f"--group={group}" for group in groups),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.config.manifest import CLUSTER_KIND
+from verifier_cli.kube.inforce import Unready
 from verifier_cli.kube.names import ENFORCE, LABELS
 from verifier_cli.kube.shapes import Unfit, child, objects, texts
 
@@ -35,7 +36,7 @@ class Namespace:
 
 
 def validations_for(
-    pod: Json, namespace: Namespace, known: Iterable[Validation]
+    pod: Json, namespace: Namespace, known: Iterable[Validation | Unready]
 ) -> list[Validation]:
     """The validations that must all hold for a pod; none if nobody asks for any.
 
@@ -44,8 +45,20 @@ def validations_for(
         known: of every namespace.
 
     Raises:
-        Unfit: a label asks for what is not there, or the namespace wants what nobody names.
+        Unfit: a label asks for what is not there or not ready, or the namespace wants what nobody
+            names.
     """
+    found: list[Validation] = []
+    for each in _asked_for(pod, namespace, known):
+        if isinstance(each, Unready):
+            raise Unfit(f"the {each.kind} {each.name} of {each.group} {each.reason}")
+        found.append(each)
+    return found
+
+
+def _asked_for(
+    pod: Json, namespace: Namespace, known: Iterable[Validation | Unready]
+) -> list[Validation | Unready]:
     labels = texts(child(pod, "metadata"), "labels")
     here = [each for each in known if _reaches(each, namespace)]
     over = [e for e in here if e.kind == CLUSTER_KIND and e.wiring.selector.selects(labels)]
@@ -72,7 +85,7 @@ def validations_for(
     return found
 
 
-def _reaches(validation: Validation, namespace: Namespace) -> bool:
+def _reaches(validation: Validation | Unready, namespace: Namespace) -> bool:
     """Whether a validation is of this namespace, or selects it."""
     if validation.kind == CLUSTER_KIND:
         return validation.wiring.namespace_selector.selects(namespace.labels)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from verifier_cli.config.manifest import Validation
     from verifier_cli.kube.container import Settings
+    from verifier_cli.kube.inforce import Unready
 
 Json = dict[str, Any]
 
@@ -92,7 +93,7 @@ def decode(review: object) -> Request:
 
 def decide(
     request: Request,
-    known: Iterable[Validation],
+    known: Iterable[Validation | Unready],
     namespaces: Mapping[str, Mapping[str, str]],
     settings: Settings,
 ) -> Decision:
@@ -116,7 +117,10 @@ def decide(
 
 
 def _decide(
-    request: Request, namespace: Namespace, known: Iterable[Validation], settings: Settings
+    request: Request,
+    namespace: Namespace,
+    known: Iterable[Validation | Unready],
+    settings: Settings,
 ) -> Decision:
     if request.operation == "UPDATE":
         return _update(request)

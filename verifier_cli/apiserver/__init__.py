@@ -1,0 +1,1 @@
+"""Talks to the API server: for the webhook and the controller only."""

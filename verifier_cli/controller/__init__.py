@@ -1,0 +1,1 @@
+"""The controller: renders policies, reports verdicts, keeps certificates."""

@@ -1,0 +1,1 @@
+"""The webhook: wires the verifier into pods as they are admitted."""
