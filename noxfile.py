@@ -170,6 +170,13 @@ def cluster(session: nox.Session) -> None:
 
 
 @nox.session
+def manifests(session: nox.Session) -> None:
+    """Write the custom resource definitions anew from the types that read the resources."""
+    sync(session)
+    session.run("python", "-m", "manifests.make", *session.posargs)
+
+
+@nox.session
 def testdata(session: nox.Session) -> None:
     """Make the models of testdata/ anew, each with its own library."""
     session.install("--requirement", "testdata/requirements.in")

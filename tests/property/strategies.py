@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import strategies as st
 
+from verifier_cli.config.document import ISSUER, issuer
 from verifier_cli.inputs import canonical_json
 from verifier_cli.policy import (
     MAX_TIMEOUT_SECONDS,
@@ -65,10 +68,8 @@ def materials(inline: st.SearchStrategy[str]) -> st.SearchStrategy[Material]:
 
 pem = materials(full_text)
 trust_roots = materials(json_objects.map(lambda value: canonical_json(value).decode()))
-issuers = (
-    st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=20)
-    .filter(str.isprintable)
-    .map(lambda text: f"https://idp.example.com/{text}")
+issuers = st.from_regex(re.compile(ISSUER), fullmatch=True).filter(
+    lambda text: issuer(text) is None
 )
 names = st.just("") | full_text
 expressions = st.from_regex(r"\A[a-z]{1,9}@example\\\.com\Z") | st.just("release|ünï.")

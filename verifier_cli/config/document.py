@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "model-verify/policy/v1"
 _HEX_DIGITS = 64
+# OpenID Connect Discovery 1.0, section 3: no query, no fragment. Printable ASCII.
+ISSUER = r"^https://[0-9A-Za-z\[][!\"$-.0->@-~]*(?:/[!\"$->@-~]*)?$"
+_ISSUER = re.compile(ISSUER)
 
 
 def decode(raw: bytes, source: str) -> Policy:
@@ -97,7 +101,7 @@ def model(fields: Fields) -> ModelRules:
     rules = ModelRules(
         path=fields.text("path", required=not discover, check=absolute),
         signature_path=fields.text("signaturePath", check=absolute),
-        ignore_paths=fields.texts("ignorePaths", _ignorable),
+        ignore_paths=fields.texts("ignorePaths", ignorable),
         ignore_git_paths=fields.flag("ignoreGitPaths", default=True),
         ignore_unsigned_files=fields.flag("ignoreUnsignedFiles", default=False),
         allow_symlinks=fields.flag("allowSymlinks", default=False),
@@ -115,16 +119,16 @@ def absolute(text: str) -> str | None:
 
 
 def issuer(text: str) -> str | None:
-    """Says what is wrong with an OIDC issuer."""
-    plain = text.startswith("https://") and text.isprintable() and " " not in text
+    """Says what is wrong with an OIDC issuer: https, a host, and no query or fragment."""
     try:
-        good = plain and bool(urlsplit(text).hostname)
+        good = _ISSUER.fullmatch(text) is not None and bool(urlsplit(text).hostname)
     except ValueError:
         good = False
     return None if good else "is not one exact https URL"
 
 
-def _ignorable(text: str) -> str | None:
+def ignorable(text: str) -> str | None:
+    """Says what is wrong with a path that is to be left out of a model."""
     return None if is_ignore_path(text) else "is not an exact relative path"
 
 

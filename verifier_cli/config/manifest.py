@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from verifier_cli.config import document
+from verifier_cli.config import declared, document, resource
+from verifier_cli.config.checks import JSON_OBJECT
 from verifier_cli.config.fields import Fields
-from verifier_cli.config.wiring import Wiring, wiring
+from verifier_cli.config.selector import EVERYTHING
+from verifier_cli.config.wiring import Wiring
 from verifier_cli.errors import ConfigError, Problem
-from verifier_cli.inputs import Malformed, canonical_json, strict_json
+from verifier_cli.inputs import canonical_json, strict_json
 from verifier_cli.policy import (
     Certificate,
     Key,
+    Keyless,
     Material,
     ModelRules,
     Policy,
@@ -20,6 +24,8 @@ from verifier_cli.policy import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from verifier_cli.policy import Signer
     from verifier_cli.verdict import Mode
 
@@ -33,12 +39,28 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A key of a Secret or ConfigMap that holds trust material.
+
+    Attributes:
+        kind: `Secret` or `ConfigMap`.
+        where: field path in the validation.
+    """
+
+    kind: str
+    name: str
+    key: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """A ModelValidation or ClusterModelValidation, read.
 
     Attributes:
         group: API group.
         namespace: None for a cluster validation, or when the manifest does not name it.
+        references: what of its material is not in its own text.
     """
 
     group: str
@@ -47,6 +69,7 @@ class Validation:
     namespace: str | None
     policy: Policy
     wiring: Wiring = field(default_factory=Wiring)
+    references: tuple[Reference, ...] = ()
 
 
 def is_validation(value: object) -> bool:
@@ -54,8 +77,16 @@ def is_validation(value: object) -> bool:
     return isinstance(value, dict) and str(value.get("kind", "")).endswith("ModelValidation")
 
 
-def decode(value: object, source: str) -> Validation:
+def decode(
+    value: object, source: str, *, follow: Callable[[Reference], str] | None = None
+) -> Validation:
     """Reads one manifest.
+
+    Args:
+        value: the document.
+        source: where it comes from, for messages.
+        follow: reads material from the cluster, or raises `ConfigError`; without it, a reference
+            is a fault.
 
     Raises:
         ConfigError: with every fault and its field path.
@@ -70,182 +101,160 @@ def decode(value: object, source: str) -> Validation:
     metadata = top.child("metadata")
     name = metadata.text("name", required=True) or ""
     namespace = metadata.text("namespace")
-    spec = top.child("spec")
-    policy = _spec(spec)
-    wired = wiring(spec, cluster=kind == CLUSTER_KIND)
-    spec.done()
+    spec = _spec(top.child("spec"), kind)
     top.ignore("status")
     top.done()
+    if problems:
+        raise ConfigError(*problems, source=source)
+    material = _Cluster(follow, problems)
+    policy = _policy(spec, material)
     if problems:
         raise ConfigError(*problems, source=source)
     raw = document.encode(policy)
     group = version.split("/", maxsplit=1)[0]
     finished = document.finished(policy, raw, source)
-    return Validation(group, kind, name, namespace, finished, wired)
+    references = tuple(material.references)
+    return Validation(group, kind, name, namespace, finished, _wiring(spec), references)
 
 
-def _spec(spec: Fields) -> Policy:
-    models = _models(spec)
-    signers = _signers(spec)
-    mode = spec.choice("mode", ("enforce", "warn"), default="enforce")
-    timeout = document.timeout_seconds(spec)
-    return Policy(models, signers, cast("Mode", mode), timeout)
-
-
-def _models(spec: Fields) -> tuple[ModelRules, ...]:
-    if "model" in spec and "models" in spec:
-        spec.fault("", "has both model and models; give one of them")
-    if "models" in spec:
-        return tuple(document.model(entry) for entry in spec.children("models"))
-    if "model" in spec:
-        return (document.model(spec.child("model")),)
-    return (ModelRules(path=None, discover=True),)
-
-
-def _signers(spec: Fields) -> tuple[Signer, ...]:
-    if ("config" in spec) == ("signers" in spec):
-        spec.fault("", "needs exactly one of config and signers")
-    found: list[Signer | None] = []
-    if "signers" in spec:
-        found += [_signer(entry) for entry in spec.children("signers")]
-    if "config" in spec:
-        found.append(_config(spec.child("config")))
-    return tuple(signer for signer in found if signer is not None)
-
-
-def _config(config: Fields) -> Signer | None:
-    """The one method of `spec.config`, as the predecessors have it."""
-    methods = ("sigstoreConfig", "pkiConfig", "publicKeyConfig", "privateKeyConfig")
-    given = [method for method in methods if method in config]
-    signer: Signer | None = None
-    if len(given) != 1:
-        config.fault("", f"needs exactly one of {', '.join(methods)}")
-        config.ignore(*methods)
-    elif given[0] == "sigstoreConfig":
-        signer = _sigstore_config(config)
-    elif given[0] == "pkiConfig":
-        signer = _pki_config(config.child("pkiConfig"))
-    else:
-        signer = _key_config(config.child(given[0]))
-    if "clientTrustConfig" in config and given != ["sigstoreConfig"]:
-        config.fault("clientTrustConfig", "goes with sigstoreConfig only")
-        config.ignore("clientTrustConfig")
-    config.done()
-    return signer
-
-
-def _sigstore_config(config: Fields) -> Signer:
-    fields = config.child("sigstoreConfig")
-    names = {
-        "identity": "certificateIdentity",
-        "identityRegexp": "certificateIdentityRegexp",
-        "issuer": "certificateOidcIssuer",
-    }
-    renamed = {new: fields.take(old) for new, old in names.items() if old in fields}
-    fields.done()
-    trust = (
-        _trust_config(config.child("clientTrustConfig")) if "clientTrustConfig" in config else None
-    )
+def wiring_of(spec: object, kind: str) -> Wiring:
+    """Which pods and namespaces a validation is for that has faults; all if that has some too."""
     problems: list[Problem] = []
-    signer = document.keyless(Fields(renamed, "", problems), trust)
-    for problem in problems:
-        detail = problem.detail
-        if not problem.where:
-            detail = "needs exactly one of certificateIdentity and certificateIdentityRegexp"
-        fields.fault(names.get(problem.where, ""), detail)
-    return signer
+    found = _spec(Fields(spec, "spec", problems), kind)
+    # The spec itself, or a selector in it.
+    lost = any(each.where == "spec" or "elector" in each.where for each in problems)
+    return Wiring() if lost else _wiring(found)
 
 
-def _trust_config(fields: Fields) -> Material | None:
-    path = fields.text("trustConfigPath", check=document.absolute)
-    text = fields.text("trustConfig")
-    if ("trustConfigPath" in fields) == ("trustConfig" in fields):
-        fields.fault("", "needs exactly one of trustConfigPath and trustConfig")
-    fields.done()
-    return Material(text=_canonical(fields, "trustConfig", text), path=path)
+def _spec(fields: Fields, kind: str) -> resource.Spec:
+    if kind == CLUSTER_KIND:
+        return declared.read(resource.ClusterSpec, fields)
+    if "namespaceSelector" in fields:
+        fields.fault("namespaceSelector", f"goes with {CLUSTER_KIND} only")
+        fields.ignore("namespaceSelector")
+    return declared.read(resource.Spec, fields)
 
 
-def _pki_config(fields: Fields) -> Certificate:
-    authority = fields.text("certificateAuthority", required=True)
-    in_pod = authority is not None and is_absolute_path(authority)
-    if authority is not None and not in_pod and "-----BEGIN" not in authority:
-        fields.fault("certificateAuthority", "is neither PEM nor an absolute path in the pod")
-    signer = Certificate(
-        Material(path=authority) if in_pod else Material(text=authority),
-        fields.text("certificateIdentity"),
-        require_code_signing=fields.flag("requireCodeSigning", default=True),
+def _wiring(spec: resource.Spec) -> Wiring:
+    namespaces = spec.namespace_selector if isinstance(spec, resource.ClusterSpec) else None
+    return Wiring(
+        selector=spec.selector or EVERYTHING,
+        namespace_selector=namespaces or EVERYTHING,
+        mounts=spec.mounts,
+        resources=spec.resources,
+        image_pull_policy=spec.image_pull_policy,
     )
-    fields.done()
-    return signer
 
 
-def _key_config(fields: Fields) -> Key:
-    text, path = fields.text("key"), fields.text("keyPath", check=document.absolute)
-    if ("key" in fields) == ("keyPath" in fields):
-        fields.fault("", "needs exactly one of key and keyPath")
-    fields.done()
-    return Key(Material(text=text, path=path))
+def _policy(spec: resource.Spec, cluster: _Cluster) -> Policy:
+    given = [*spec.models, *([spec.model] if spec.model else [])]
+    models = tuple(ModelRules(**dataclasses.asdict(each)) for each in given)
+    signers = [_signer(e, f"spec.signers[{i}]", cluster) for i, e in enumerate(spec.signers)]
+    if spec.config is not None:
+        signers.append(_config(spec.config))
+    return Policy(
+        models or (ModelRules(path=None, discover=True),),
+        tuple(signers),
+        cast("Mode", spec.mode),
+        spec.timeout_seconds,
+    )
 
 
-def _signer(entry: Fields) -> Signer | None:
+def _config(config: resource.Config) -> Signer:
+    """The one method of `spec.config`, as the predecessors have it."""
+    if (sigstore := config.sigstore_config) is not None:
+        trust = config.client_trust_config
+        return Keyless(
+            issuer=sigstore.certificate_oidc_issuer,
+            identity=sigstore.certificate_identity,
+            identity_regexp=sigstore.certificate_identity_regexp,
+            trust_root=None if trust is None else _trust_config(trust),
+        )
+    if (pki := config.pki_config) is not None:
+        authority = pki.certificate_authority
+        in_pod = is_absolute_path(authority)
+        return Certificate(
+            Material(path=authority) if in_pod else Material(text=authority),
+            pki.certificate_identity,
+            require_code_signing=pki.require_code_signing,
+        )
+    key = cast("resource.KeyConfig", config.public_key_config or config.private_key_config)
+    return Key(Material(text=key.key, path=key.key_path))
+
+
+def _trust_config(given: resource.ClientTrustConfig) -> Material:
+    return Material(text=_canonical(given.trust_config), path=given.trust_config_path)
+
+
+def _signer(entry: resource.Signer, where: str, cluster: _Cluster) -> Signer:
     """One entry of `spec.signers`."""
-    methods = [method for method in ("sigstore", "key", "certificate") if method in entry]
-    name = entry.text("name") or ""
-    if len(methods) != 1:
-        entry.fault("", "needs exactly one of sigstore, key and certificate")
-        entry.ignore("sigstore", "key", "certificate")
-        entry.done()
-        return None
-    fields = entry.child(methods[0])
-    signer: Signer
-    if methods[0] == "sigstore":
-        trust = _material(fields, "trustRoot") if "trustRoot" in fields else None
-        signer = document.keyless(fields, trust, name)
-    elif methods[0] == "key":
-        signer = Key(_material(fields, "publicKey"), name)
-    else:
-        signer = Certificate(
-            _material(fields, "trustAnchors"),
-            fields.text("identity"),
-            require_code_signing=fields.flag("requireCodeSigning", default=True),
+    name = entry.name or ""
+    if (sigstore := entry.sigstore) is not None:
+        root = sigstore.trust_root
+        return Keyless(
+            issuer=sigstore.issuer,
+            identity=sigstore.identity,
+            identity_regexp=sigstore.identity_regexp,
+            trust_root=None
+            if root is None
+            else cluster.trust_root(root, f"{where}.sigstore.trustRoot"),
             name=name,
         )
-    fields.done()
-    entry.done()
-    return signer
+    if entry.key is not None:
+        return Key(cluster.material(entry.key.public_key, f"{where}.key.publicKey"), name)
+    certificate = cast("resource.Certificate", entry.certificate)
+    return Certificate(
+        cluster.material(certificate.trust_anchors, f"{where}.certificate.trustAnchors"),
+        certificate.identity,
+        require_code_signing=certificate.require_code_signing,
+        name=name,
+    )
 
 
-def _material(parent: Fields, name: str) -> Material:
-    """`{inline}` or `{path, sha256}`; references into the cluster cannot be followed here."""
-    fields = parent.child(name)
-    for reference in ("secretKeyRef", "configMapKeyRef"):
-        if reference in fields:
-            fields.fault(reference, "can only be read in the cluster, by the controller")
-    text = fields.text("inline")
-    path = fields.text("path", check=document.absolute)
-    digest = fields.text("sha256", check=document.digest_fault)
-    fields.ignore("secretKeyRef", "configMapKeyRef")
-    references = sum(ref in fields for ref in ("inline", "path", "secretKeyRef", "configMapKeyRef"))
-    if references != 1:
-        fields.fault("", "needs exactly one of inline, path, secretKeyRef and configMapKeyRef")
-    if "sha256" in fields and "path" not in fields:
-        fields.fault("sha256", "goes with path only")
-    fields.done()
-    if name == "trustRoot":
-        text = _canonical(fields, "inline", text)
-    return Material(text=text, path=path, sha256=digest)
+class _Cluster:
+    """Follows the references of one validation, and keeps account of them."""
+
+    def __init__(self, follow: Callable[[Reference], str] | None, problems: list[Problem]) -> None:
+        self.references: list[Reference] = []
+        self._follow = follow
+        self._problems = problems
+
+    def material(self, given: resource.Material, where: str) -> Material:
+        reference = _reference(given, where)
+        text = given.inline if reference is None else self._text(reference)
+        return Material(text=text, path=given.path, sha256=given.sha256)
+
+    def trust_root(self, given: resource.TrustRoot, where: str) -> Material:
+        found = self.material(given, where)
+        if found.text is not None and (fault := JSON_OBJECT.fault(found.text)) is not None:
+            self._problems.append(Problem(where, fault))
+            return found
+        return dataclasses.replace(found, text=_canonical(found.text))
+
+    def _text(self, reference: Reference) -> str | None:
+        self.references.append(reference)
+        if self._follow is None:
+            detail = "can only be read in the cluster, by the controller"
+            self._problems.append(Problem(reference.where, detail))
+            return None
+        try:
+            text = self._follow(reference)
+        except ConfigError as error:
+            self._problems += error.problems
+            return None
+        if not text.strip():
+            self._problems.append(Problem(reference.where, "is empty"))
+        return text
 
 
-def _canonical(fields: Fields, name: str, text: str | None) -> str | None:
+def _reference(given: resource.Material, where: str) -> Reference | None:
+    if (secret := given.secret_key_ref) is not None:
+        return Reference("Secret", secret.name, secret.key, f"{where}.secretKeyRef")
+    if (config := given.config_map_key_ref) is not None:
+        return Reference("ConfigMap", config.name, config.key, f"{where}.configMapKeyRef")
+    return None
+
+
+def _canonical(text: str | None) -> str | None:
     """A trust root is JSON: one form for one meaning, so that one digest goes with it."""
-    if text is None:
-        return None
-    try:
-        value: Any = strict_json(text.encode())
-    except Malformed as error:
-        fields.fault(name, str(error))
-        return None
-    if not isinstance(value, dict):
-        fields.fault(name, "is not a JSON object")
-        return None
-    return canonical_json(value).decode()
+    return None if text is None else canonical_json(strict_json(text.encode())).decode()

@@ -12,6 +12,58 @@ if TYPE_CHECKING:
 
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
+# As Kubernetes has it (meta/v1 LabelSelector).
+_LABEL = {"type": "string", "maxLength": 63}
+_EXPRESSION = {
+    "type": "object",
+    "description": "One condition.",
+    "required": ["key", "operator"],
+    "properties": {
+        "key": {
+            "type": "string",
+            "description": "Key of the label.",
+            "minLength": 1,
+            "maxLength": 317,
+        },
+        "operator": {
+            "type": "string",
+            "description": "How the label is compared.",
+            "enum": list(_OPERATORS),
+        },
+        "values": {
+            "type": "array",
+            "description": "What it is compared with, by In and NotIn.",
+            "items": _LABEL,
+            "maxItems": 64,
+        },
+    },
+    "x-kubernetes-validations": [
+        {
+            "rule": "(has(self.values) && size(self.values) > 0) == (self.operator in"
+            " ['In', 'NotIn'])",
+            "message": "In and NotIn take values, Exists and DoesNotExist none",
+        }
+    ],
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "matchLabels": {
+            "type": "object",
+            "description": "Labels that must be there with these values.",
+            "additionalProperties": _LABEL,
+            "maxProperties": 64,
+        },
+        "matchExpressions": {
+            "type": "array",
+            "description": "Conditions that must hold, all of them.",
+            "items": _EXPRESSION,
+            "minItems": 1,
+            "maxItems": 64,
+        },
+    },
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:

@@ -82,7 +82,10 @@ def load_all(raw: bytes) -> list[Any]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes multi-line text as a block, as people write PEM."""
+    """Writes multi-line text as a block, as people write PEM, and no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  (as the base has it)
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.config import manifest
-from verifier_cli.config.fields import Fields
-from verifier_cli.config.wiring import Wiring, wiring
 from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.kube.shapes import Unfit, child, text
 
 if TYPE_CHECKING:
     from verifier_cli.config.manifest import Validation
+    from verifier_cli.config.wiring import Wiring
 
 Json = dict[str, Any]
 
@@ -68,8 +67,5 @@ def _unready(resource: Json, reason: str) -> Unready:
         namespace = text(metadata, "namespace", default="") or None
     except Unfit as error:
         raise ConfigError(Problem("", str(error))) from None
-    problems: list[Problem] = []
-    read = wiring(
-        Fields(resource.get("spec"), "spec", problems), cluster=kind.startswith("Cluster")
-    )
-    return Unready(group, kind, name, namespace, Wiring() if problems else read, reason)
+    wiring = manifest.wiring_of(resource.get("spec"), kind)
+    return Unready(group, kind, name, namespace, wiring, reason)

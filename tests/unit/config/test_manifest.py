@@ -329,7 +329,8 @@ def material(**source: object) -> Json:
 
 
 ONE_CONFIG = (
-    "spec.config: needs exactly one of sigstoreConfig, pkiConfig, publicKeyConfig, privateKeyConfig"
+    "spec.config: needs exactly one of"
+    " sigstoreConfig, pkiConfig, publicKeyConfig and privateKeyConfig"
 )
 WRONG: dict[str, tuple[object, str]] = {
     "no config": ({"model": MODEL}, "spec: needs exactly one of config and signers"),
@@ -482,7 +483,7 @@ WRONG: dict[str, tuple[object, str]] = {
     ),
     "model and models": (
         config(**KEY_CONFIG) | {"models": [MODEL]},
-        "spec: has both model and models; give one of them",
+        "spec: has both model and models: give one of them",
     ),
     "models empty": (
         {"config": KEY_CONFIG, "models": []},
