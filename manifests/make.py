@@ -1,4 +1,4 @@
-"""Writes manifests/crds/ from the types that read the resources; `nox -s manifests` runs it."""
+"""Writes the definitions of manifests/base/crds/ from the types that read the resources."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from verifier_cli.config.strictyaml import dump_all
 from verifier_cli.kube.crd import definitions
 
-CRDS = Path(__file__).parent / "crds"
+CRDS = Path(__file__).parent / "base" / "crds"
 HEAD = "# Made by `nox -s manifests` from verifier_cli/config/resource.py.\n"
 
 

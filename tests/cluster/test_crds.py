@@ -40,10 +40,10 @@ RIGHT_HERE = {"material in a secret", "material in a config map"}
 
 @pytest.fixture(scope="module")
 def crds(server: ApiServer) -> Iterator[ApiServer]:
-    server.kubectl("apply", "--server-side", f"--filename={CRDS}")
-    server.kubectl("wait", "--for=condition=Established", f"--filename={CRDS}")
+    server.kubectl("apply", "--server-side", f"--kustomize={CRDS}")
+    server.kubectl("wait", "--for=condition=Established", f"--kustomize={CRDS}")
     yield server
-    server.kubectl("delete", f"--filename={CRDS}")
+    server.kubectl("delete", f"--kustomize={CRDS}")
 
 
 def resource(spec: object, *, version: str = OURS, kind: str = "ModelValidation") -> Json:

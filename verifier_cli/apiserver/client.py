@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 _REQUEST_SECONDS = 30
 # Of one line of a watch: what etcd takes for one object, and room around it.
 _LINE_BYTES = 4 << 20
@@ -73,9 +73,9 @@ class Api:
         """Puts an object in the place of the one whose `resourceVersion` it carries."""
         return await self._ask("PUT", path, body=body)
 
-    async def patch(self, path: str, body: Json) -> Json:
-        """Merges fields into an object (RFC 7386)."""
-        return await self._ask("PATCH", path, body=body, kind=MERGE)
+    async def patch(self, path: str, operations: list[Json]) -> Json:
+        """Changes fields of an object (RFC 6902)."""
+        return await self._ask("PATCH", path, body=operations, kind=JSON_PATCH)
 
     async def delete(self, path: str, body: Json | None = None) -> Json:
         """Deletes an object."""
@@ -107,7 +107,7 @@ class Api:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: Json | None = None,
+        body: Json | list[Json] | None = None,
         kind: str = "application/json",
     ) -> Json:
         data = None if body is None else json.dumps(body).encode()

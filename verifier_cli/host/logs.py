@@ -17,8 +17,15 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 # Events that are more than news; every other one is "info".
 _EVENT_LEVELS: dict[str, Level] = {
     "error": "error",
+    "event.failed": "warning",
+    "leader.lost": "error",
+    "library.warning": "warning",
+    "pod.rejected": "warning",
+    "policy.invalid": "warning",
+    "reconcile.failed": "warning",
     "termination.unwritten": "warning",
     "trace": "debug",
+    "work.failed": "warning",
 }
 
 

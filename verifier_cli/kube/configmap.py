@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.config import document
-from verifier_cli.config.manifest import GROUP, PREDECESSOR_GROUP
+from verifier_cli.config.manifest import CLUSTER_KIND, GROUP, PREDECESSOR_GROUP
 from verifier_cli.config.reader import POLICY_KEY
 from verifier_cli.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from verifier_cli.config.manifest import Validation
 
+# Of every ConfigMap that carries a policy.
+MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "model-verify"
 MAX_NAME = 253
 DIGEST_DIGITS = 10
+
+
+def stem(group: str, kind: str, name: str) -> str:
+    """What the names of a validation's ConfigMaps have in common, before `-DIGEST`."""
+    if kind == CLUSTER_KIND:
+        return f"cluster-{name}"
+    return f"rhtas-{name}" if group == PREDECESSOR_GROUP else name
 
 
 def configmap_name(validation: Validation) -> str:
@@ -22,10 +31,8 @@ def configmap_name(validation: Validation) -> str:
     Raises:
         ConfigError: the name would be longer than Kubernetes allows.
     """
-    prefix = "rhtas-" if validation.group == PREDECESSOR_GROUP else ""
-    if validation.kind == "ClusterModelValidation":
-        prefix = "cluster-"
-    name = f"{prefix}{validation.name}-{validation.policy.sha256[:DIGEST_DIGITS]}"
+    digits = validation.policy.sha256[:DIGEST_DIGITS]
+    name = f"{stem(validation.group, validation.kind, validation.name)}-{digits}"
     if len(name) > MAX_NAME:
         detail = f"is too long: the ConfigMap would be called by {len(name)} characters"
         raise ConfigError(Problem("metadata.name", detail))
@@ -41,7 +48,7 @@ def configmap(validation: Validation) -> dict[str, Any]:
     source = f"{validation.kind}.{validation.group}/{validation.name}"
     metadata: dict[str, Any] = {
         "name": configmap_name(validation),
-        "labels": {"app.kubernetes.io/managed-by": "model-verify"},
+        "labels": {MANAGED_BY: OURS},
         "annotations": {
             f"validation.{GROUP}/validation": source,
             f"validation.{GROUP}/policy-sha256": validation.policy.sha256,

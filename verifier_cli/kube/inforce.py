@@ -1,20 +1,22 @@
 """Which policy a validation of the cluster puts in force, or why it puts none. Pure.
 
 An invalid change keeps the last good policy: the controller keeps its spec in the status, which
-only the controller can write.
+only the controller can write. It also says there what nobody else can see: whether the trust
+material can be used, and the digest of a policy that takes some of it from a Secret or ConfigMap.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from verifier_cli.config import manifest
+from verifier_cli.config import document, manifest
 from verifier_cli.errors import ConfigError, Problem
-from verifier_cli.kube.shapes import Unfit, child, text
+from verifier_cli.kube.shapes import Unfit, child, objects, text
 
 if TYPE_CHECKING:
-    from verifier_cli.config.manifest import Validation
+    from verifier_cli.config.manifest import Reference, Validation
     from verifier_cli.config.wiring import Wiring
 
 Json = dict[str, Any]
@@ -44,18 +46,57 @@ def in_force(resource: Json) -> Validation | Unready:
         ConfigError: the object has no name or kind to be called by.
     """
     try:
-        return manifest.decode(resource, "")
-    except ConfigError as error:
-        fault = error
+        status = child(resource, "status")
+        current = status.get("observedGeneration") == child(resource, "metadata").get("generation")
+        refused = _refused(status) if current else None
+        found = _read(resource)
+    except (ConfigError, Unfit) as error:
+        return _last_good(resource, str(error))
+    if refused is not None:
+        return _last_good(resource, refused)
+    if not found.references:
+        return found
+    if not current:
+        return _unready(resource, "was changed, and the controller has not read it yet: try again")
+    return _pinned(found, status) or _unready(resource, "has no policy yet: try again")
+
+
+def _read(resource: Json) -> Validation:
+    """The validation with nothing in the place of material that only the controller reads."""
+    return manifest.decode(resource, "", follow=_unread)
+
+
+def _unread(_: Reference) -> str:
+    # Sound as JSON too. The digest that is made of it is never used.
+    return "{}"
+
+
+def _pinned(found: Validation, status: Json) -> Validation | None:
+    """The validation with the digest that the controller says; None if it says none."""
+    sha256 = status.get("policySha256")
+    if not isinstance(sha256, str) or document.digest_fault(sha256) is not None:
+        return None
+    return dataclasses.replace(found, policy=dataclasses.replace(found.policy, sha256=sha256))
+
+
+def _refused(status: Json) -> str | None:
+    """The controller's word why it cannot render a policy, if that is its word."""
+    for condition in objects(status, "conditions"):
+        if condition.get("type") == "Ready" and condition.get("status") == "False":
+            return text(condition, "message", default="") or "the controller refuses it"
+    return None
+
+
+def _last_good(resource: Json, fault: str) -> Validation | Unready:
+    """What was in force before a change that cannot be used."""
     try:
         status = child(resource, "status")
-        good = child(status, "lastGood")
-        if good:
-            kept = manifest.decode({**resource, "spec": good.get("spec")}, "")
-            if kept.policy.sha256 == status.get("policySha256"):
-                return kept
+        kept = _read({**resource, "spec": child(status, "lastGood").get("spec")})
+        found = _pinned(kept, status)
+        if found is not None and (kept.references or found == kept):
+            return found
     except (ConfigError, Unfit):
-        pass  # no last good one, then
+        pass  # none, then
     return _unready(resource, f"is not valid, and no earlier version of it was: {fault}")
 
 

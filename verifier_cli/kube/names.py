@@ -19,3 +19,5 @@ VOLUME = "model-validation-policies"
 POLICIES = "/etc/model-verify"
 # Where the API server mounts the token of a pod's service account.
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
+# Of a pod: a verifier was wired in, so that its verdict is looked for.
+INJECTED = "validation.ml.sigstore.dev/injected"

@@ -1,0 +1,160 @@
+"""`model-verify-controller`: renders policies, reports verdicts, keeps the certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from verifier_cli.apiserver.account import in_cluster
+from verifier_cli.apiserver.client import Api
+from verifier_cli.controller.keeper import Keeper
+from verifier_cli.controller.lease import Lease
+from verifier_cli.controller.metrics import LEADER
+from verifier_cli.controller.operator import RESYNC_SECONDS, Operator
+from verifier_cli.host.logs import LEVELS, Level, Log
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from verifier_cli.apiserver.account import Account
+
+USAGE = 2
+DEFAULT_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        holder: the name that the lease is held by.
+        resync: seconds after which everything is listed anew.
+        keeps: whether the webhook's certificate is the controller's business.
+        address: of metrics and health; None for all.
+    """
+
+    holder: str
+    resync: float
+    keeps: bool
+    address: str | None
+    port: int
+
+
+def main() -> None:
+    """Runs until SIGTERM; exit code 0 then, 1 after the loss of the lease, 2 for wrong settings."""
+    asked = os.environ.get("MODEL_VERIFY_LOG_LEVEL", "").lower()
+    level: Level = next((each for each in LEVELS if each == asked), "info")
+    log = Log(sys.stderr, level=level)
+    try:
+        account, settings = in_cluster(os.environ), read(os.environ)
+    except (LookupError, ValueError) as error:
+        sys.stderr.write(f"model-verify-controller: {error}\n")
+        sys.exit(USAGE)
+    logging.getLogger().addHandler(_Forwarded(log))
+    sys.exit(asyncio.run(run(account, log, settings)))
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Reads the settings.
+
+    Raises:
+        ValueError: one of them cannot be.
+    """
+    certificates = environ.get("MODEL_VERIFY_CERTIFICATES", "own")
+    if certificates not in ("own", "external"):
+        raise ValueError(f"MODEL_VERIFY_CERTIFICATES is {certificates!r}: neither own nor external")
+    return Settings(
+        holder=environ.get("POD_NAME") or socket.gethostname(),
+        resync=float(environ.get("MODEL_VERIFY_RESYNC_SECONDS") or RESYNC_SECONDS),
+        keeps=certificates == "own",
+        address=environ.get("MODEL_VERIFY_BIND") or None,
+        port=int(environ.get("MODEL_VERIFY_METRICS_PORT") or DEFAULT_PORT),
+    )
+
+
+async def run(account: Account, log: Log, settings: Settings) -> int:
+    """Waits for its turn, works, and returns the exit code."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _serving(settings.address, settings.port), Api(account) as api:
+        namespace = account.namespace()
+        lease = Lease(api, namespace, settings.holder, time.monotonic)
+        LEADER.set(0)
+        if not await _unless(stop, lease.acquire()):
+            return 0
+        LEADER.set(1)
+        log.event("leader.elected", f"{settings.holder} is at work")
+        keeper = Keeper(api, namespace) if settings.keeps else None
+        operator = Operator(api, account, log, keeper, settings.resync)
+        work = asyncio.create_task(operator.run(stop))
+        kept = asyncio.create_task(lease.keep())
+        ended = asyncio.create_task(stop.wait())
+        await asyncio.wait((work, kept, ended), return_when=asyncio.FIRST_COMPLETED)
+        asked = stop.is_set()
+        stop.set()
+        kept.cancel()
+        await asyncio.wait((work,))
+        if (error := work.exception()) is not None:
+            log.event("error", f"{type(error).__name__}: {error}")
+            return 1
+        if asked:
+            await lease.release()
+            return 0
+        log.event("leader.lost", "the lease may be another's by now")
+        return 1
+
+
+async def _unless(stop: asyncio.Event, work: object) -> bool:
+    """Whether the work was done before the end was asked for."""
+    waiting = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]  # type: ignore[call-overload]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    done: bool = waiting[0].done()
+    for each in waiting:
+        each.cancel()
+    return done
+
+
+@contextlib.asynccontextmanager
+async def _serving(address: str | None, port: int) -> AsyncIterator[None]:
+    """Serves /metrics, and /healthz: whether the loop still turns."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def healthy(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    application = web.Application()
+    application.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthy)])
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, address, port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+class _Forwarded(logging.Handler):
+    """What libraries say, in the form of our log; what is no warning is left out."""
+
+    def __init__(self, log: Log) -> None:
+        """Will write to `log`."""
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one record."""
+        self._log.event("library.warning", f"{record.name}: {record.getMessage()}")

@@ -1,0 +1,173 @@
+"""The controller at work: kopf's watches, the workers, certificates, and what is done in turns."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import kopf
+
+from verifier_cli.apiserver.client import ApiError
+from verifier_cli.config.manifest import KINDS
+from verifier_cli.controller import events, metrics
+from verifier_cli.controller.material import Materials
+from verifier_cli.controller.queue import Queue
+from verifier_cli.controller.reconcile import Reconciler
+from verifier_cli.controller.state import Key, State
+from verifier_cli.controller.watching import SELECTORS, Watching
+from verifier_cli.kube.crd import PLURALS
+
+if TYPE_CHECKING:
+    from verifier_cli.apiserver.account import Account
+    from verifier_cli.apiserver.client import Api
+    from verifier_cli.controller.keeper import Keeper
+    from verifier_cli.controller.state import Pod
+    from verifier_cli.host.logs import Log
+
+RESYNC_SECONDS, POLL_SECONDS = 300.0, 30.0
+_TOKEN_LIFE = dt.timedelta(minutes=5)
+
+
+class Operator:
+    """What one leader does; made anew for each term."""
+
+    def __init__(
+        self, api: Api, account: Account, log: Log, keeper: Keeper | None, resync: float
+    ) -> None:
+        """Will work through `api`; without a keeper, certificates are somebody else's.
+
+        Args:
+            resync: seconds after which everything is listed anew.
+        """
+        self._resync_seconds = resync
+        self._poll_seconds = min(POLL_SECONDS, resync)
+        self._api = api
+        self._account = account
+        self._log = log
+        self._keeper = keeper
+        self._state = State()
+        self._reconciler = Reconciler(api, self._state, Materials(api, account.namespace()))
+        self._queue = Queue(self._work, log)
+        self._told: asyncio.Queue[Pod] = asyncio.Queue()
+        self._watching = Watching(self._state, self._queue, self._told.put_nowait)
+        self._ready: dict[Key, bool] = {}
+        # ConfigMaps that nobody needed when it was last looked: a pod may just have been let in.
+        self._idle: set[tuple[str, str]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop`.
+
+        Raises:
+            ExceptionGroup: a part of it ended; the process should.
+        """
+        async with asyncio.TaskGroup() as group, self._queue.working():
+            parts = [
+                group.create_task(self._in_turns("resync", self._resync, self._resync_seconds)),
+                group.create_task(self._in_turns("references", self._poll, self._poll_seconds)),
+                group.create_task(self._report_events()),
+                group.create_task(self._kopf(stop)),
+            ]
+            if self._keeper is not None:
+                keep = self._in_turns("certificates", self._keep, self._poll_seconds)
+                parts.append(group.create_task(keep))
+            await stop.wait()
+            for part in parts:
+                part.cancel()
+
+    async def _work(self, key: Key) -> None:
+        ready = await self._reconciler.reconcile(key)
+        if ready is None:
+            self._ready.pop(key, None)
+        else:
+            if self._ready.get(key) is not ready:
+                self._tell(key, ready=ready)
+            self._ready[key] = ready
+        values = list(self._ready.values())
+        metrics.POLICIES.labels("rendered").set(values.count(True))
+        metrics.POLICIES.labels("invalid").set(values.count(False))
+
+    def _tell(self, key: Key, *, ready: bool) -> None:
+        named = {"namespace": key.namespace or None, "validation": key.name}
+        if ready:
+            self._log.event("policy.rendered", f"{key.kind} {key.name} is in force", **named)
+        else:
+            self._log.event("policy.invalid", f"{key.kind} {key.name} is not valid", **named)
+
+    async def _in_turns(self, name: str, work: Any, seconds: float) -> None:  # noqa: ANN401
+        while True:
+            try:
+                await work()
+            except ApiError as error:
+                said = f"{name} is tried again in {seconds:g} seconds: {error}"
+                self._log.event("work.failed", said)
+            await asyncio.sleep(seconds)
+
+    async def _resync(self) -> None:
+        await self._watching.list_all(self._api)
+        idle = set()
+        for key, keep in self._reconciler.places.items():
+            if self._ready.get(key) and key in self._state.validations:
+                idle |= set(self._state.unused(key, keep))
+        # Only what was of no use the last time too.
+        await self._reconciler.sweep(sorted(idle & self._idle))
+        self._idle = idle
+
+    async def _poll(self) -> None:
+        """Looks again at material in Secrets and ConfigMaps, which nobody watches."""
+        for key in self._reconciler.referring:
+            self._queue.mark(key)
+
+    async def _keep(self) -> None:
+        if self._keeper is not None:
+            await self._keeper.keep(dt.datetime.now(dt.UTC))
+
+    async def _report_events(self) -> None:
+        while True:
+            pod = await self._told.get()
+            owners = {key: self._state.validations[key] for key in self._state.owners_of(pod)}
+            self._log.event(
+                "pod.rejected",
+                f"model of pod {pod.shown} {pod.verdict.state}",
+                namespace=pod.namespace,
+                pod=pod.name,
+                reason=pod.verdict.reason,
+            )
+            try:
+                now = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+                await events.emit(self._api, pod, owners, now)
+            except ApiError as error:
+                self._log.event("event.failed", f"about pod {pod.shown}: {error}")
+
+    async def _kopf(self, stop: asyncio.Event) -> None:
+        registry = kopf.OperatorRegistry()
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        for resource, selector in SELECTORS.items():
+            settings.watching.label_selectors[resource] = selector
+        kopf.on.login(registry=registry)(self._login)
+        for resource in ("namespaces", "pods", "configmaps"):
+            kopf.on.event("", "v1", resource, registry=registry)(self._seen)
+        for version, kinds in KINDS.items():
+            group, name = version.split("/")
+            for kind in kinds:
+                kopf.on.event(group, name, PLURALS[kind], registry=registry)(self._seen)
+        await kopf.operator(
+            registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=stop
+        )
+        # It takes the process' signals for its own, and ends in good order on one.
+        stop.set()
+
+    async def _seen(self, event: kopf.RawEvent, **_: object) -> None:
+        resource: dict[str, Any] = dict(event["object"])
+        self._watching.seen(resource, gone=event["type"] == "DELETED")
+
+    async def _login(self, **_: object) -> kopf.ConnectionInfo:
+        return kopf.ConnectionInfo(
+            server=self._account.url,
+            ca_path=str(self._account.directory / "ca.crt"),
+            scheme="Bearer",
+            token=self._account.token(),
+            expiration=dt.datetime.now(dt.UTC) + _TOKEN_LIFE,
+        )

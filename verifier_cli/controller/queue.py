@@ -1,0 +1,80 @@
+"""Validations that want to be brought up to date, each by one worker at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from verifier_cli.apiserver.client import ApiError
+from verifier_cli.controller.metrics import RECONCILE, RECONCILE_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from verifier_cli.controller.state import Key
+    from verifier_cli.host.logs import Log
+
+WORKERS = 4
+FIRST_SECONDS, LONGEST_SECONDS = 1.0, 60.0
+
+
+class Queue:
+    """A set of keys: what is marked twice before its turn has one turn."""
+
+    def __init__(self, work: Callable[[Key], Awaitable[object]], log: Log) -> None:
+        """Will hand each key to `work`; an `ApiError` of it means later again."""
+        self._work = work
+        self._log = log
+        self._waiting: asyncio.Queue[Key] = asyncio.Queue()
+        self._marked: set[Key] = set()
+        self._busy: set[Key] = set()
+        self._failures: dict[Key, int] = {}
+
+    def mark(self, key: Key) -> None:
+        """Puts a validation in the queue, or leaves it there."""
+        if key not in self._marked:
+            self._marked.add(key)
+            # One that is being worked at is put in when that is done.
+            if key not in self._busy:
+                self._waiting.put_nowait(key)
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Works for as long as the context lasts; ends it if a worker ends."""
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(self._run()) for _ in range(WORKERS)]
+            try:
+                yield
+            finally:
+                for worker in workers:
+                    worker.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            key = await self._waiting.get()
+            self._marked.discard(key)
+            self._busy.add(key)
+            try:
+                with RECONCILE.time():
+                    await self._work(key)
+                self._failures.pop(key, None)
+            except ApiError as error:
+                self._later(key, error)
+            finally:
+                self._busy.discard(key)
+                if key in self._marked:
+                    self._waiting.put_nowait(key)
+
+    def _later(self, key: Key, error: ApiError) -> None:
+        RECONCILE_ERRORS.inc()
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        seconds = min(LONGEST_SECONDS, FIRST_SECONDS * 2**failures)
+        self._log.event(
+            "reconcile.failed",
+            f"{key.kind} {key.name} is tried again in {seconds:g} seconds: {error}",
+            namespace=key.namespace or None,
+            validation=key.name,
+        )
+        asyncio.get_running_loop().call_later(seconds, self.mark, key)

@@ -1,0 +1,158 @@
+"""Brings one validation up to date: its policy in ConfigMaps, its status, its metrics."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from verifier_cli.apiserver.client import ApiError
+from verifier_cli.config import manifest, material
+from verifier_cli.controller.state import owner_of
+from verifier_cli.errors import ConfigError
+from verifier_cli.kube import status
+from verifier_cli.kube.configmap import configmap, configmap_name
+from verifier_cli.kube.crd import PLURALS, VERSION
+
+if TYPE_CHECKING:
+    from verifier_cli.apiserver.client import Api
+    from verifier_cli.config.manifest import Validation
+    from verifier_cli.controller.material import Materials
+    from verifier_cli.controller.state import Key, State
+
+Json = dict[str, Any]
+
+NOT_FOUND, CONFLICT = 404, 409
+
+
+class Reconciler:
+    """Makes the cluster be as a validation says."""
+
+    def __init__(self, api: Api, state: State, materials: Materials) -> None:
+        """Will write through `api` what `state` says."""
+        self._api = api
+        self._state = state
+        self._materials = materials
+        # Namespace and name of the ConfigMaps in force, of each validation that is ready.
+        self.places: dict[Key, set[tuple[str, str]]] = {}
+        # Those that take material from the cluster.
+        self.referring: set[Key] = set()
+
+    async def reconcile(self, key: Key) -> bool | None:
+        """Brings one validation up to date; whether it is ready, None if it is gone.
+
+        Nothing is deleted here, and a validation with a fault keeps all that it has.
+
+        Raises:
+            ApiError: something could not be read or written; try again.
+        """
+        resource = self._state.validations.get(key)
+        if resource is None:
+            self.places.pop(key, None)
+            self.referring.discard(key)
+            return None
+        try:
+            found = await self.compiled(key, resource)
+            wanted = status.rendered(resource, found)
+        except ConfigError as error:
+            wanted = status.invalid(resource, str(error))
+            found = None
+        if found is not None:
+            targets = self._state.targets(key, found.wiring)
+            for namespace in targets:
+                await self.deliver(found, resource, namespace)
+            self.places[key] = {(namespace, configmap_name(found)) for namespace in targets}
+        await self.report(key, resource, wanted)
+        return found is not None
+
+    async def compiled(self, key: Key, resource: Json) -> Validation:
+        """Reads a validation whole, with the material that it takes from the cluster.
+
+        Raises:
+            ConfigError: it cannot be used as it is.
+            ApiError: the material could not be asked for.
+        """
+        texts = await self._materials.fetch(key, resource)
+        (self.referring.add if texts.found else self.referring.discard)(key)
+        found = manifest.decode(resource, "", follow=texts.follow)
+        material.check_inline(found.policy)
+        return found
+
+    async def deliver(self, found: Validation, resource: Json, namespace: str) -> None:
+        """Writes the ConfigMap of a validation into a namespace, over whatever has its name."""
+        wanted = configmap(found)
+        metadata = resource["metadata"]
+        owner = {
+            "apiVersion": resource["apiVersion"],
+            "kind": resource["kind"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": True,
+        }
+        wanted["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
+        name = wanted["metadata"]["name"]
+        if _same(self._state.configmaps.get((namespace, name)), wanted):
+            return
+        collection = f"/api/v1/namespaces/{namespace}/configmaps"
+        try:
+            made = await self._api.create(collection, wanted)
+        except ApiError as error:
+            if error.status != CONFLICT:
+                raise
+            made = await self._replaced(collection, wanted)
+        self._state.configmaps[(namespace, name)] = made
+
+    async def _replaced(self, collection: str, wanted: Json) -> Json:
+        """Puts ours in the place of what has its name; an immutable one cannot be changed."""
+        path = f"{collection}/{wanted['metadata']['name']}"
+        there = await self._api.get(path)
+        if _same(there, wanted):
+            return there
+        await self._api.delete(path, {"preconditions": {"uid": there["metadata"]["uid"]}})
+        return await self._api.create(collection, wanted)
+
+    async def report(self, key: Key, resource: Json, wanted: Json) -> None:
+        """Writes what of the status has changed, verdicts included."""
+        verdicts = {pod.shown: pod.verdict for pod in self._state.pods_under(key)}
+        before = resource.get("status") or {}
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        changed = status.changes(before, wanted | status.counted(verdicts), now)
+        if not changed:
+            return
+        operations = [{"op": "add", "path": f"/status/{k}", "value": v} for k, v in changed.items()]
+        if not before:
+            operations = [{"op": "add", "path": "/status", "value": changed}]
+        try:
+            written = await self._api.patch(f"{path_of(key)}/status", operations)
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return  # deleted meanwhile
+        if key in self._state.validations:
+            self._state.validations[key] = written
+
+    async def sweep(self, places: list[tuple[str, str]]) -> None:
+        """Deletes ConfigMaps that nobody needs any longer."""
+        for namespace, name in places:
+            found = self._state.configmaps[(namespace, name)]
+            path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+            try:
+                await self._api.delete(path, {"preconditions": {"uid": found["metadata"]["uid"]}})
+            except ApiError as error:
+                if error.status not in (NOT_FOUND, CONFLICT):
+                    raise
+
+
+def path_of(key: Key) -> str:
+    """Where the API server has a validation."""
+    within = f"namespaces/{key.namespace}/" if key.namespace else ""
+    return f"/apis/{key.group}/{VERSION}/{within}{PLURALS[key.kind]}/{key.name}"
+
+
+def _same(there: Json | None, wanted: Json) -> bool:
+    return (
+        there is not None
+        and there.get("data") == wanted["data"]
+        and there.get("binaryData") is None
+        and there.get("immutable") is True
+        and owner_of(there) == owner_of(wanted)
+    )
