@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "images"
 WHEELS = OUT / "wheels"
-NAMES = ("verifier",)
+# What is installed in some, and what only stands on those.
+NAMES = ("verifier", "operator")
+ABOVE = ("models",)
 # Debian 13's Python, and the newest glibc that its wheels may want.
 PYTHON, GLIBC = "3.13", 41
 BASE = "org.opencontainers.image.base"
@@ -131,7 +133,7 @@ def main() -> None:
     for requirements in ("image-build", *NAMES):
         fetch(requirements)
     build = Build(environment, used, local, *commit(ROOT))
-    made = {name: build.image(name) for name in NAMES}
+    made = {name: build.image(name) for name in (*NAMES, *ABOVE)}
     run("podman", "image", "prune", "--force", environment=environment)
     (OUT / "images.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(made, indent=2))

@@ -13,7 +13,6 @@ import ast
 import contextlib
 import importlib
 import py_compile
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -29,7 +28,6 @@ UNUSED = (
     *("*.pyi", "*.h", "_yaml*.so", "tests", "test_data", "testdata"),
     *("test_ed25519.py", "test-ed25519-upstream.sh"),
 )
-SCRIPTS = re.compile(r"model-verify(-\w+)?")
 
 
 def main() -> None:
@@ -37,31 +35,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runtime", type=Path, required=True, help="root of the runtime base")
     parser.add_argument("--out", type=Path, required=True, help="root of the files to add to it")
+    parser.add_argument(
+        "--without", action="append", default=[], help="a package of ours that it does not use"
+    )
+    parser.add_argument("commands", nargs="+", help="start scripts that the image keeps")
     arguments = parser.parse_args()
     out: Path = arguments.out
     environment = Path(sys.prefix)
     copied = out / environment.relative_to("/")
     shutil.copytree(environment, copied, symlinks=True, ignore=shutil.ignore_patterns(*UNUSED))
-    keep_scripts(copied / "bin")
+    keep_scripts(copied / "bin", arguments.commands)
+    for package in arguments.without:
+        # In both: what is imported below is what the image has.
+        for root in (environment, copied):
+            (found,) = root.glob(f"lib/python3.*/site-packages/{PACKAGE}/{package}")
+            shutil.rmtree(found)
     for path in imported():
         in_out, in_runtime = (root / path.relative_to("/") for root in (out, arguments.runtime))
         source = in_out if in_out.is_file() else in_runtime
         compiled(source, in_out.parent / "__pycache__" / path.stem, shown=path)
 
 
-def keep_scripts(directory: Path) -> None:
-    """Leaves the interpreter and our own commands, which run isolated.
+def keep_scripts(directory: Path, commands: list[str]) -> None:
+    """Leaves the interpreter and the image's own commands, which run isolated.
 
     `-I`: neither the PYTHON* variables of a pod nor its working directory add code.
     """
     for path in sorted(directory.iterdir()):
-        if SCRIPTS.fullmatch(path.name):
+        if path.name in commands:
             first, rest = path.read_text(encoding="utf-8").split("\n", 1)
             if first != f"#!{sys.prefix}/bin/python":
                 raise SystemExit(f"{path}: unknown first line {first}")
             path.write_text(f"{first} -I\n{rest}", encoding="utf-8")
         elif not path.name.startswith("python"):
             path.unlink()
+    if missing := [name for name in commands if not directory.joinpath(name).is_file()]:
+        raise SystemExit(f"no start script for {', '.join(missing)}")
 
 
 def imported() -> list[Path]:

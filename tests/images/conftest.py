@@ -44,11 +44,20 @@ def podman() -> Podman:
 
 @pytest.fixture(scope="session")
 def verifier(described: dict[str, Any], podman: Podman) -> str:
+    return loaded("verifier", described, podman)
+
+
+@pytest.fixture(scope="session")
+def operator(described: dict[str, Any], podman: Podman) -> str:
+    return loaded("operator", described, podman)
+
+
+def loaded(name: str, described: dict[str, Any], podman: Podman) -> str:
     """The image from its archive."""
-    podman("load", "--quiet", "--input", str(BUILT / "verifier.oci.tar"))
-    reference = str(described["verifier"]["reference"])
-    loaded = podman("inspect", "--type=image", "--format={{.Id}}", reference).stdout.strip()
-    assert f"sha256:{loaded}" == described["verifier"]["config"]
+    podman("load", "--quiet", "--input", str(BUILT / f"{name}.oci.tar"))
+    reference = str(described[name]["reference"])
+    found = podman("inspect", "--type=image", "--format={{.Id}}", reference).stdout.strip()
+    assert f"sha256:{found}" == described[name]["config"]
     return reference
 
 

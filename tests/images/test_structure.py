@@ -1,4 +1,4 @@
-"""What is in the verifier image, read from the archive, and that it all works."""
+"""What is in the images, read from their archives, and that it all works."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shlex
 import stat
 import tarfile
+from dataclasses import dataclass
 from datetime import datetime
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
@@ -81,17 +82,66 @@ class Archive:
         return loaded
 
 
+@dataclass(frozen=True)
+class Promised:
+    """What an image is to be, beyond what all are."""
+
+    title: str
+    description: str
+    start: list[list[str] | None]
+    commands: tuple[str, ...]
+    megabytes: tuple[int, int]
+    absent: tuple[str, ...] = ()
+
+
+START = "/opt/model-verify/bin"
+PROMISED = {
+    "verifier": Promised(
+        title="model-verify",
+        description="Verifies signed machine-learning models before a pod loads them",
+        start=[[f"{START}/model-verify"], ["init"]],
+        commands=("model-verify",),
+        megabytes=(40, 110),
+        absent=("aiohttp", "kopf", "uvicorn", "webhook", "controller", "apiserver"),
+    ),
+    "operator": Promised(
+        title="model-verify-operator",
+        description="Wires the verifier of machine-learning models into pods, and reports what it"
+        " says",
+        start=[[f"{START}/model-verify-controller"], None],
+        commands=("model-verify", "model-verify-controller", "model-verify-webhook"),
+        megabytes=(60, 150),
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=PROMISED)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def archive(described: Json) -> Iterator[Archive]:
-    assert "verifier" in described
-    opened = Archive(BUILT / "verifier.oci.tar")
+def promised(name: str) -> Promised:
+    return PROMISED[name]
+
+
+@pytest.fixture(scope="module")
+def told(described: Json, name: str) -> Json:
+    """What images.json says of the image."""
+    found: Json = described[name]
+    return found
+
+
+@pytest.fixture(scope="module")
+def archive(told: Json, name: str) -> Iterator[Archive]:
+    assert told
+    opened = Archive(BUILT / f"{name}.oci.tar")
     yield opened
     for tar in (*opened.layers, opened.tar):
         tar.close()
 
 
-def test_the_description_is_of_this_archive(archive: Archive, described: Json) -> None:
-    told = described["verifier"]
+def test_the_description_is_of_this_archive(archive: Archive, told: Json) -> None:
     assert told["digest"] == archive.digest
     assert told["config"] == archive.manifest["config"]["digest"]
     assert told["compressedBytes"] == sum(layer["size"] for layer in archive.manifest["layers"])
@@ -99,33 +149,32 @@ def test_the_description_is_of_this_archive(archive: Archive, described: Json) -
     assert all(base["digest"].startswith("sha256:") for base in told["bases"].values())
 
 
-def test_it_is_as_small_as_promised(archive: Archive, described: Json) -> None:
-    told = described["verifier"]
-    assert told["compressedBytes"] <= 40 * MEGABYTE
-    assert told["unpackedBytes"] <= 110 * MEGABYTE
+def test_it_is_as_small_as_promised(archive: Archive, told: Json, promised: Promised) -> None:
+    compressed, unpacked = promised.megabytes
+    assert told["compressedBytes"] <= compressed * MEGABYTE
+    assert told["unpackedBytes"] <= unpacked * MEGABYTE
     assert sum(member.size for member in archive.members()) < told["unpackedBytes"]
 
 
-def test_it_starts_the_verifier_as_nobody_in_particular(archive: Archive) -> None:
+def test_it_starts_as_nobody_in_particular(archive: Archive, promised: Promised) -> None:
     config = archive.config["config"]
     assert config["User"] == "65532:65532"
-    assert config["Entrypoint"] == ["/opt/model-verify/bin/model-verify"]
-    assert config["Cmd"] == ["init"]
+    assert [config["Entrypoint"], config.get("Cmd")] == promised.start
     assert "PATH=/opt/model-verify/bin:/usr/bin" in config["Env"]
     assert "Volumes" not in config
     assert "ExposedPorts" not in config
 
 
-def test_its_labels_say_what_it_is(archive: Archive, described: Json) -> None:
+def test_its_labels_say_what_it_is(archive: Archive, told: Json, promised: Promised) -> None:
     labels = archive.config["config"]["Labels"]
     assert labels == {
-        f"{LABEL}.title": "model-verify",
-        f"{LABEL}.description": "Verifies signed machine-learning models before a pod loads them",
+        f"{LABEL}.title": promised.title,
+        f"{LABEL}.description": promised.description,
         f"{LABEL}.licenses": "Apache-2.0",
         f"{LABEL}.version": __version__,
-        f"{LABEL}.revision": described["verifier"]["revision"],
+        f"{LABEL}.revision": told["revision"],
     }
-    runtime = described["verifier"]["bases"]["RUNTIME"]
+    runtime = told["bases"]["RUNTIME"]
     assert archive.manifest["annotations"] == {
         f"{LABEL}.base.name": runtime["reference"],
         f"{LABEL}.base.digest": runtime["digest"],
@@ -161,7 +210,9 @@ def test_everything_belongs_to_root_and_can_be_read_by_all(archive: Archive) -> 
         assert not member.isdir() or member.mode & stat.S_IXOTH, path
 
 
-def test_there_is_nothing_to_run_but_python_and_the_verifier(archive: Archive) -> None:
+def test_there_is_nothing_to_run_but_python_and_our_own(
+    archive: Archive, promised: Promised
+) -> None:
     programs = [
         path
         for path, (_, member) in archive.files.items()
@@ -171,10 +222,12 @@ def test_there_is_nothing_to_run_but_python_and_the_verifier(archive: Archive) -
     # Debian's own script lies about, for a shell that is not there.
     shell = [path for path in own if archive.read(path).startswith(b"#!/bin/sh")]
     python = [path for path in own if path.is_relative_to("usr/lib/python3.13")]
-    assert set(own) - {*shell, *python} == {HOME / "bin/model-verify", USR_BIN / "python3.13"}
+    ours = {HOME / "bin" / command for command in promised.commands}
+    assert set(own) - {*shell, *python} == {*ours, USR_BIN / "python3.13"}
     assert archive.below("usr/bin") == ["python", "python3", "python3.13"]
     assert archive.below("usr/sbin") == []
-    assert archive.below(f"{HOME}/bin") == ["model-verify", "python", "python3", "python3.13"]
+    interpreter = ["python", "python3", "python3.13"]
+    assert archive.below(f"{HOME}/bin") == [*promised.commands, *interpreter]
 
 
 TOOLS = "sh bash dash busybox perl apt apt-get dpkg gcc cc ld curl wget git mount openssl mawk awk"
@@ -201,9 +254,16 @@ def test_no_package_brings_its_tests(archive: Archive) -> None:
             assert not names & set(path.parts), path
 
 
-def test_commands_run_isolated_from_the_environment(archive: Archive) -> None:
-    first = archive.read(HOME / "bin/model-verify").split(b"\n", 1)[0]
-    assert first == b"#!/opt/model-verify/bin/python -I"
+def test_commands_run_isolated_from_the_environment(archive: Archive, promised: Promised) -> None:
+    for command in promised.commands:
+        first = archive.read(HOME / "bin" / command).split(b"\n", 1)[0]
+        assert first == b"#!/opt/model-verify/bin/python -I"
+
+
+def test_what_it_has_no_use_for_is_not_there(archive: Archive, promised: Promised) -> None:
+    for path in archive.files:
+        if path.is_relative_to(PACKAGES):
+            assert not {*path.parts[:7]} & {*promised.absent}, path
 
 
 def test_the_byte_code_is_there_and_holds_for_the_source_beside_it(archive: Archive) -> None:
@@ -223,20 +283,22 @@ def test_the_bill_of_materials_lists_what_is_installed(archive: Archive) -> None
     components = [(c["purl"].split("/")[0], c["name"], c["version"]) for c in bill["components"]]
     assert len(set(components)) == len(components)
     listed = {each for each in components if each[0] in ("pkg:pypi", "pkg:deb")}
-    installed = {("pkg:pypi", *name_of(archive, path)) for path in metadata(archive)}
-    installed |= {("pkg:deb", *name_of(archive, path)) for path in controls(archive)}
+    installed = {("pkg:pypi", *named(archive, path)) for path in metadata(archive)}
+    installed |= {("pkg:deb", *named(archive, path)) for path in controls(archive)}
     ours = ("pkg:pypi", "model-verify", __version__)
     assert listed | {ours} == installed
     # What is compiled into a wheel, by the wheel's own word.
     assert {"openssl", "openssl-src"} <= {name for _, name, _ in set(components) - listed}
 
 
-def test_it_holds_the_locked_versions_and_nothing_that_was_left_out(archive: Archive) -> None:
-    locked = (ROOT / "requirements" / "verifier.txt").read_text(encoding="utf-8")
+def test_it_holds_the_locked_versions_and_nothing_that_was_left_out(
+    archive: Archive, name: str
+) -> None:
+    locked = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     wanted = set(
         re.findall(r"^([a-z0-9.-]+)==(\S+)(?: ; (?!sys_platform)|  ?\\)", locked, re.MULTILINE)
     )
-    found = {name_of(archive, path) for path in metadata(archive)}
+    found = {named(archive, path) for path in metadata(archive)}
     normal = {(re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in found}
     assert normal == wanted | {("model-verify", __version__)}
 
@@ -250,7 +312,7 @@ def controls(archive: Archive) -> list[PurePosixPath]:
     return [p for p in archive.files if p.parent == status and p.suffix != ".md5sums"]
 
 
-def name_of(archive: Archive, path: PurePosixPath) -> tuple[str, str]:
+def named(archive: Archive, path: PurePosixPath) -> tuple[str, str]:
     fields = HeaderParser().parsestr(archive.read(path).decode())
     return fields.get("Name", fields["Package"]), fields["Version"]
 
@@ -328,8 +390,10 @@ print("imported")
 """
 
 
+@pytest.mark.parametrize("image", ["verifier", "operator"])
 def test_every_module_can_be_imported_without_what_was_left_out(
-    podman: Podman, verifier: str
+    podman: Podman, image: str, request: pytest.FixtureRequest
 ) -> None:
-    python = ("run", "--rm", *FLAGS, "--entrypoint=/opt/model-verify/bin/python", verifier)
+    reference = request.getfixturevalue(image)
+    python = ("run", "--rm", *FLAGS, "--entrypoint=/opt/model-verify/bin/python", reference)
     assert podman(*python, "-I", "-c", IMPORT_ALL).stdout == "imported\n"

@@ -1,0 +1,118 @@
+"""The lease: of several controllers one is at work, whatever their clocks say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.unit.controller.api import FakeApi
+from verifier_cli.controller import lease as lease_module
+from verifier_cli.controller.lease import LASTS, NAME, Lease
+
+if TYPE_CHECKING:
+    import pytest
+
+PATH = f"/apis/coordination.k8s.io/v1/namespaces/ns/leases/{NAME}"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def lease(api: FakeApi, holder: str, clock: Clock) -> Lease:
+    return Lease(api, "ns", holder, clock)  # type: ignore[arg-type]  # the same interface
+
+
+def held(api: FakeApi) -> str:
+    return str(api.objects[PATH]["spec"]["holderIdentity"])
+
+
+def attempt(one: Lease) -> bool:
+    return asyncio.run(one.attempt())
+
+
+def test_the_first_has_it_and_the_second_waits() -> None:
+    api, clock = FakeApi(), Clock()
+    first, second = lease(api, "a", clock), lease(api, "b", clock)
+    assert attempt(first)
+    assert not attempt(second)
+    assert attempt(first)
+    assert held(api) == "a"
+
+
+def test_it_is_taken_only_after_it_was_seen_unrenewed_for_long_enough() -> None:
+    """Time is measured by the one who waits: the holder's clock may be years off."""
+    api, clock = FakeApi(), Clock()
+    assert attempt(lease(api, "a", clock))
+    api.objects[PATH]["spec"]["renewTime"] = "1999-01-01T00:00:00.000000Z"
+    second = lease(api, "b", clock)
+    assert not attempt(second)
+    clock.now += LASTS - 1
+    assert not attempt(second)
+    clock.now += 2
+    assert attempt(second)
+    assert held(api) == "b"
+    assert api.objects[PATH]["spec"]["leaseTransitions"] == 1
+
+
+def test_one_that_is_renewed_stays() -> None:
+    api, clock = FakeApi(), Clock()
+    first, second = lease(api, "a", clock), lease(api, "b", clock)
+    for _ in range(10):
+        assert attempt(first)
+        assert not attempt(second)
+        clock.now += LASTS - 1
+
+
+def test_of_two_who_take_it_at_once_one_is_refused() -> None:
+    api, clock = FakeApi(), Clock()
+    first = lease(api, "a", clock)
+    assert attempt(first)
+    # As if somebody wrote between reading and writing.
+    api.failing[PATH] = 409
+    assert not attempt(first)
+
+
+def test_without_an_answer_it_is_not_ours() -> None:
+    api, clock = FakeApi(), Clock()
+    api.failing[PATH] = 0
+    assert not attempt(lease(api, "a", clock))
+
+
+def test_given_up_it_is_free_at_once() -> None:
+    api, clock = FakeApi(), Clock()
+    first = lease(api, "a", clock)
+    assert attempt(first)
+    asyncio.run(first.release())
+    assert attempt(lease(api, "b", clock))
+    asyncio.run(first.release())
+    assert held(api) == "b"
+    api.failing[PATH] = 0
+    asyncio.run(first.release())
+
+
+def test_it_waits_for_its_turn_and_ends_its_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, clock = FakeApi(), Clock()
+    monkeypatch.setattr(lease_module, "RENEWS", 0.001)
+    first, second = lease(api, "a", clock), lease(api, "b", clock)
+
+    async def term() -> None:
+        await first.acquire()
+        waiting = asyncio.create_task(second.acquire())
+        keeping = asyncio.create_task(first.keep())
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        api.failing[PATH] = 0
+        clock.now += LASTS
+        await keeping
+        del api.failing[PATH]
+        while not waiting.done():
+            clock.now += 1
+            await asyncio.sleep(0.002)
+
+    asyncio.run(asyncio.wait_for(term(), 10))
+    assert held(api) == "b"
