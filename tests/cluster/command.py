@@ -15,7 +15,7 @@ from images.tools import CACHE, UnavailableError
 from tests.cluster import machine
 from tests.cluster.binaries import binaries
 from tests.cluster.hold import LOADED
-from tests.cluster.node import ROOT
+from tests.cluster.node import ROOT, clear
 
 STATE = CACHE / "node"
 LOG = CACHE / "node.log"
@@ -30,7 +30,7 @@ def main() -> None:
     try:
         commands[parser.parse_args().command]()
     except UnavailableError as error:
-        sys.exit(f"no node: {error}")
+        sys.exit(str(error))
 
 
 def up() -> None:
@@ -40,6 +40,8 @@ def up() -> None:
     binaries()
     STATE.parent.mkdir(parents=True, exist_ok=True)
     if holder() is None:
+        # One that was killed has left it.
+        (STATE / LOADED).unlink(missing_ok=True)
         with LOG.open("wb") as log:
             command = (sys.executable, *HOLD)
             held = subprocess.Popen(
@@ -84,7 +86,10 @@ def _told() -> str:
 def down() -> None:
     """Ends the node and waits until nothing is left of it."""
     pid = holder()
-    if pid is not None:
+    if pid is None:
+        machine.packages()
+        clear(STATE)
+    else:
         process = os.pidfd_open(pid)
         signal.pidfd_send_signal(process, signal.SIGTERM)
         select.select([process], [], [])

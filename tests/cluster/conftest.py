@@ -12,7 +12,7 @@ import pytest
 from images.tools import UnavailableError
 from tests.cluster import machine
 from tests.cluster.controlplane import api_server
-from tests.cluster.existing import IMAGES, KUBECONFIG, Existing
+from tests.cluster.existing import IMAGES, KUBECONFIG, existing
 from tests.cluster.node import Node
 from tests.cluster.node import node as one_node
 from tests.cluster.traces import traces
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server; whether a node belongs to it is all the same to the test."""
     if EXISTING:
-        yield Existing.at(Path(EXISTING), tmp_path_factory.mktemp("server"), PUSHED)
+        yield existing(Path(EXISTING), tmp_path_factory.mktemp("server"), PUSHED)
         return
     try:
         with api_server() as running:
@@ -53,7 +53,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A cluster in which pods run."""
     directory = tmp_path_factory.mktemp("node")
     if EXISTING:
-        yield Existing.at(Path(EXISTING), directory, PUSHED)
+        yield existing(Path(EXISTING), directory, PUSHED)
         return
     state = directory / "state"
     try:

@@ -74,10 +74,10 @@ def only_one() -> Iterator[int]:
 @contextlib.contextmanager
 def cgroups() -> Iterator[None]:
     """Makes a cgroup for the pods in every hierarchy, and removes them."""
-    remove_cgroups()
-    for place in cgroup_places():
-        place.mkdir()
     try:
+        remove_cgroups()
+        for place in cgroup_places():
+            place.mkdir()
         yield
     finally:
         remove_cgroups()

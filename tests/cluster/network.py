@@ -45,9 +45,9 @@ def network() -> Iterator[None]:
     Raises:
         UnavailableError: somebody else uses these addresses.
     """
-    remove()
-    _check_free()
     try:
+        remove()
+        _check_free()
         _ip("-batch", "-", stdin=SETUP)
         yield
     finally:

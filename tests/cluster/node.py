@@ -20,7 +20,7 @@ from tests.cluster.components import ctr
 from tests.cluster.daemons import Daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
 APART = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -67,37 +67,65 @@ def node(directory: Path) -> Iterator[Node]:
         taken.enter_context(machine.cgroups())
         taken.enter_context(machine.folders())
         taken.enter_context(_inside(directory, programs, lock))
-        kubeconfig = directory / "admin.kubeconfig"
-        url = json.loads(kubeconfig.read_bytes())["clusters"][0]["cluster"]["server"]
-        server = ApiServer(directory, programs, url, kubeconfig)
-        shell = load(server, busybox.archive(directory / "busybox.oci.tar"))
-        yield Node(directory, programs, url, kubeconfig, shell)
+        yield running(directory, programs)
+
+
+def running(directory: Path, programs: Path) -> Node:
+    """The cluster whose state is in the directory."""
+    kubeconfig = directory / "admin.kubeconfig"
+    url = json.loads(kubeconfig.read_bytes())["clusters"][0]["cluster"]["server"]
+    server = ApiServer(directory, programs, url, kubeconfig)
+    shell = load(server, busybox.archive(directory / "busybox.oci.tar"))
+    return Node(directory, programs, url, kubeconfig, shell)
+
+
+def clear(directory: Path) -> None:
+    """Removes what a cluster that was killed has left, except empty folders.
+
+    Raises:
+        UnavailableError: one runs.
+    """
+    with machine.only_one():
+        network.remove()
+        machine.remove_cgroups()
+        _remove(directory)
 
 
 def load(server: ApiServer, archive: Path) -> str:
     """Imports the images of an OCI archive, and returns the first one's reference by digest."""
     client = ctr(server.directory, server.programs)
     _run(*client, "images", "import", str(archive))
-    references = []
-    for reference, digest in busybox.references(archive).items():
-        references.append(busybox.pinned(reference, digest))
-        _run(*client, "images", "tag", "--force", reference, references[-1])
+    images = busybox.references(archive)
+    for reference, digest in images.items():
+        pinned = busybox.pinned(reference, digest)
+        _run(*client, "images", "tag", "--force", reference, pinned)
+        for name in (reference, pinned):
+            _wait_until_known(client, name, digest)
+    return busybox.pinned(*next(iter(images.items())))
+
+
+def _wait_until_known(client: Sequence[str], name: str, digest: str) -> None:
     deadline = time.monotonic() + KNOWN_SECONDS
-    while not all(KNOWN in _run(*client, "images", "ls", f"name=={each}") for each in references):
+    while not (shown := _run(*client, "images", "ls", f"name=={name}")).count(KNOWN):
         if time.monotonic() > deadline:
-            raise AssertionError(f"containerd does not take {archive}")
+            raise AssertionError(f"containerd does not take {name}")
         time.sleep(0.05)
-    return references[0]
+    if f" {digest} " not in shown:
+        raise AssertionError(f"containerd has {name} otherwise: {shown}")
 
 
 @contextlib.contextmanager
 def _state(directory: Path) -> Iterator[None]:
-    # One that was killed has left it.
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, mode=0o700)
     try:
+        _remove(directory)
+        directory.mkdir(parents=True, mode=0o700)
         yield
     finally:
+        _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    if directory.exists():
         shutil.rmtree(directory)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,6 +103,52 @@ def test_a_pod_reaches_the_api_server_as_its_service_account(own: Node, room: st
     mount = {"name": "machine", "mountPath": "/machine", "readOnly": True}
     ended(own, pod(room, shell(own, "main", script, volumeMounts=[mount]), machine=machine))
     assert f"system:serviceaccount:{room}:default" in said(own, room)
+
+
+def test_the_api_server_reaches_a_webhook_that_is_a_pod(own: Node, room: str) -> None:
+    """As far as the pod's answer, which is not TLS."""
+    made = pod(room, shell(own, "main", "httpd -f -p 8080"))
+    made["metadata"]["labels"] = {"app": "webhook"}
+    own.create(made)
+    own.wait("condition=Ready", "pod/p", f"--namespace={room}")
+    service = {"selector": {"app": "webhook"}, "ports": [{"port": 443, "targetPort": 8080}]}
+    metadata = {"name": "webhook", "namespace": room}
+    own.create({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service})
+    own.create(webhook(room))
+    try:
+        answer = refusal(own, ("create", "configmap", "c", "--dry-run=server"), room)
+    finally:
+        own.delete("validatingwebhookconfiguration", room)
+    assert "server gave HTTP response to HTTPS client" in answer
+
+
+def webhook(room: str) -> Json:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
+    asked = {
+        "name": "webhook.example.com",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "clientConfig": {"service": {"name": "webhook", "namespace": room}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": room}},
+        "rules": [{**rule, "operations": ["CREATE"]}],
+    }
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": room},
+        "webhooks": [asked],
+    }
+
+
+def refusal(node: Node, arguments: tuple[str, ...], room: str) -> str:
+    """What the API server says, once it knows of the webhook and of the pod behind it."""
+    deadline = time.monotonic() + 60
+    while True:
+        ran = node.kubectl(*arguments, f"--namespace={room}", check=False)
+        if ran.returncode and "no endpoints available" not in ran.stderr:
+            return ran.stderr
+        assert time.monotonic() < deadline, ran
+        time.sleep(0.2)
 
 
 def test_a_pod_has_no_way_out(own: Node, room: str) -> None:
