@@ -164,9 +164,12 @@ def pods(session: nox.Session) -> None:
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Run the tests that need a real API server; it is built from source once, in minutes."""
+    """Run the tests that need Kubernetes; `-- up`, `-- status`, `-- down`: a node by hand."""
     sync(session, "tests")
-    session.run("pytest", "tests/cluster", *session.posargs)
+    if session.posargs and session.posargs[0] in {"up", "status", "down"}:
+        session.run("python", "-m", "tests.cluster.command", *session.posargs)
+    else:
+        session.run("pytest", "tests/cluster", *session.posargs)
 
 
 @nox.session

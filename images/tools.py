@@ -69,10 +69,7 @@ def ready() -> dict[str, str]:
     """
     if os.geteuid() != 0:
         raise UnavailableError("building and running images here needs root")
-    missing = {package for command, package in COMMANDS.items() if shutil.which(command) is None}
-    missing |= {package for file, package in FILES.items() if not file.exists()}
-    if missing:
-        install(sorted(missing))
+    ensure(COMMANDS, FILES)
     settings = CACHE / "containers"
     settings.mkdir(parents=True, exist_ok=True)
     for name, text in (("containers.conf", CONTAINERS), ("storage.conf", STORAGE)):
@@ -82,6 +79,18 @@ def ready() -> dict[str, str]:
         "CONTAINERS_CONF": str(settings / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(settings / "storage.conf"),
     }
+
+
+def ensure(commands: Mapping[str, str], files: Mapping[Path, str]) -> None:
+    """Installs the packages of those commands and files that are missing.
+
+    Raises:
+        UnavailableError: this is not Debian, or they cannot be had.
+    """
+    missing = {package for command, package in commands.items() if shutil.which(command) is None}
+    missing |= {package for file, package in files.items() if not file.exists()}
+    if missing:
+        install(sorted(missing))
 
 
 def install(packages: Sequence[str]) -> None:

@@ -9,16 +9,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from images.tools import CACHE
+from images.tools import CACHE, UnavailableError
 
 TOOLS = Path(__file__).parent / "tools"
 VERSION = "v1.36.3"
 TAGS = "no_btrfs,no_zfs,no_devmapper,no_tracing"
 COMPONENT = "k8s.io/component-base/version"
-
-
-class UnavailableError(Exception):
-    """The programs are not there and cannot be built; the message says why."""
 
 
 def binaries() -> Path:

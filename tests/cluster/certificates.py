@@ -65,7 +65,7 @@ class Authority:
         pair.key.write_bytes(_private(key))
         return pair
 
-    def kubeconfig(self, user: str, url: str, *, group: str) -> Path:
+    def kubeconfig(self, user: str, url: str, *, group: str | None = None) -> Path:
         """A kubeconfig by which kubectl is `user`."""
         pair = self.issue(user, group=group)
         cluster = {"server": url, "certificate-authority": str(self.certificate)}

@@ -1,18 +1,32 @@
-"""One API server for all tests; skipped, with the reason, where it cannot be built."""
+"""One API server and one node for all tests; skipped, with the reason, where they cannot run."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from tests.cluster.apiserver import ApiServer, api_server
-from tests.cluster.binaries import UnavailableError
+from images.tools import UnavailableError
+from tests.cluster import machine
+from tests.cluster.controlplane import api_server
+from tests.cluster.existing import IMAGES, KUBECONFIG, existing
+from tests.cluster.node import Node
+from tests.cluster.node import node as one_node
+from tests.cluster.traces import traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.cluster.apiserver import ApiServer
+
+Json = dict[str, object]
+
+# Read here: a test's own environment is without it.
+EXISTING = os.environ.get(KUBECONFIG)
+PUSHED = os.environ.get(IMAGES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,7 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[ApiServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """An API server; whether a node belongs to it is all the same to the test."""
+    if EXISTING:
+        yield existing(Path(EXISTING), tmp_path_factory.mktemp("server"), PUSHED)
+        return
     try:
         with api_server() as running:
             yield running
@@ -30,14 +48,44 @@ def server() -> Iterator[ApiServer]:
         pytest.skip(f"no API server: {error}")
 
 
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A cluster in which pods run."""
+    directory = tmp_path_factory.mktemp("node")
+    if EXISTING:
+        yield existing(Path(EXISTING), directory, PUSHED)
+        return
+    state = directory / "state"
+    try:
+        machine.packages()
+        before = traces(state)
+        with one_node(state) as running:
+            yield running
+    except UnavailableError as error:
+        pytest.skip(f"no node: {error}")
+    assert traces(state) == before
+
+
 @pytest.fixture
-def namespace(server: ApiServer) -> str:
+def namespace(server: ApiServer) -> Iterator[str]:
     """A namespace that lets in only what Pod Security calls restricted."""
+    yield from made_namespace(server, {"pod-security.kubernetes.io/enforce": "restricted"})
+
+
+@pytest.fixture
+def room(node: Node) -> Iterator[str]:
+    """A namespace of the node."""
+    yield from made_namespace(node, {})
+
+
+def made_namespace(server: ApiServer, labels: Json) -> Iterator[str]:
     name = f"test-{uuid4().hex[:8]}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    server.create(
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-    )
-    account = {"name": "default", "namespace": name}
-    server.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
-    return name
+    metadata = {"name": name, "labels": labels}
+    server.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    # An API server alone makes no service account, and a whole cluster may be faster.
+    account = ("serviceaccount", "default", f"--namespace={name}")
+    server.kubectl("create", *account, check=False)
+    server.get(*account)
+    yield name
+    # Where no controller runs it stays for ever.
+    server.kubectl("delete", "namespace", name, "--wait=false")
