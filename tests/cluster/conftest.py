@@ -13,6 +13,7 @@ from images.tools import UnavailableError
 from tests.cluster import machine
 from tests.cluster.controlplane import api_server
 from tests.cluster.existing import IMAGES, KUBECONFIG, existing
+from tests.cluster.installed import ADMISSION, apply, manifests
 from tests.cluster.node import Node
 from tests.cluster.node import node as one_node
 from tests.cluster.traces import traces
@@ -64,6 +65,13 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     except UnavailableError as error:
         pytest.skip(f"no node: {error}")
     assert traces(state) == before
+
+
+@pytest.fixture(scope="session")
+def installed(server: ApiServer) -> ApiServer:
+    """The API server with the manifests as published, but for what acts on pods."""
+    apply(server, [each for each in manifests(server) if each["kind"] not in ADMISSION])
+    return server
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from tests.cluster.apiserver import free_port
+from tests.cluster.daemons import free_port
+from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,21 +32,41 @@ NAMESPACE = "model-validation-controller"
 SECONDS = 30
 
 
-def install(server: ApiServer, overlay: str = "overlays/development") -> None:
-    """Applies the manifests as published."""
-    # The definitions first: what else is applied may be of their kinds.
-    server.kubectl("apply", "--server-side", f"--kustomize={MANIFESTS / 'base' / 'crds'}")
-    server.kubectl("apply", "--server-side", f"--kustomize={MANIFESTS / overlay}")
-    crds = server.get("customresourcedefinitions")["items"]
-    for each in crds:
+# What acts on pods: without a node, only the tests that are about it have it.
+ADMISSION = (
+    "MutatingWebhookConfiguration",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+)
+
+
+def manifests(server: ApiServer, overlay: str = "overlays/development") -> list[Json]:
+    """What a kustomization of ours is made of."""
+    return load_all(server.kubectl("kustomize", str(MANIFESTS / overlay)).stdout.encode())
+
+
+def apply(server: ApiServer, objects: list[Json]) -> None:
+    """Applies objects, definitions first: others may be of their kinds."""
+    defined = [each for each in objects if each["kind"] == "CustomResourceDefinition"]
+    for some in (defined, objects):
+        if some:
+            together = {"apiVersion": "v1", "kind": "List", "items": some}
+            server.kubectl("apply", "--server-side", "--filename=-", stdin=together)
+    for each in defined:
         name = f"customresourcedefinition/{each['metadata']['name']}"
         server.kubectl("wait", "--for=condition=Established", name)
 
 
-def uninstall(server: ApiServer, overlay: str = "overlays/development") -> None:
-    """Deletes what `install` applied."""
-    where = f"--kustomize={MANIFESTS / overlay}"
-    server.kubectl("delete", "--ignore-not-found", "--wait=false", where)
+@contextlib.contextmanager
+def in_force(server: ApiServer, *kinds: str) -> Iterator[None]:
+    """The objects of these kinds, for as long as the context lasts."""
+    chosen = [each for each in manifests(server) if each["kind"] in kinds]
+    apply(server, chosen)
+    try:
+        yield
+    finally:
+        for each in chosen:
+            server.kubectl("delete", each["kind"], each["metadata"]["name"])
 
 
 def account(server: ApiServer, name: str, directory: Path) -> dict[str, str]:

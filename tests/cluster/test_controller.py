@@ -16,8 +16,7 @@ from tests.cluster.installed import (
     Program,
     controller,
     eventually,
-    install,
-    uninstall,
+    in_force,
 )
 from tests.cluster.test_injected_pods import restricted
 from tests.unit.kube.pods import KEY, PATH, inject, pod
@@ -42,15 +41,10 @@ BY_SECRET: Json = {
 
 
 @pytest.fixture(scope="module")
-def installed(server: ApiServer) -> Iterator[ApiServer]:
-    install(server)
-    yield server
-    uninstall(server)
-
-
-@pytest.fixture(scope="module")
 def running(installed: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with controller(installed, tmp_path_factory.mktemp("controller")) as program:
+    directory = tmp_path_factory.mktemp("controller")
+    configured = in_force(installed, "MutatingWebhookConfiguration")
+    with configured, controller(installed, directory) as program:
         eventually(lambda: [e for e in program.events() if e["event"] == "leader.elected"])
         yield program
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from manifests.make import CRDS
 from tests.cluster.apiserver import ApiServer, Refused
 from tests.unit.config.test_manifest import (
     CONFIGS,
@@ -23,9 +22,7 @@ from verifier_cli.config import manifest
 from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-Json = dict[str, Any]
+    Json = dict[str, Any]
 
 OURS, THEIRS = "ml.sigstore.dev/v1alpha1", "rhtas.redhat.com/v1alpha1"
 CLUSTER = "ClusterModelValidation"
@@ -38,12 +35,9 @@ SAID_BY_THE_CONTROLLER = {
 RIGHT_HERE = {"material in a secret", "material in a config map"}
 
 
-@pytest.fixture(scope="module")
-def crds(server: ApiServer) -> Iterator[ApiServer]:
-    server.kubectl("apply", "--server-side", f"--kustomize={CRDS}")
-    server.kubectl("wait", "--for=condition=Established", f"--kustomize={CRDS}")
-    yield server
-    server.kubectl("delete", f"--kustomize={CRDS}")
+@pytest.fixture
+def crds(installed: ApiServer) -> ApiServer:
+    return installed
 
 
 def resource(spec: object, *, version: str = OURS, kind: str = "ModelValidation") -> Json:
