@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
-DEFAULT_RESOURCES: Json = {
-    "requests": {"cpu": "100m", "memory": "128Mi"},
-    "limits": {"memory": "128Mi"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +98,10 @@ def _mount(mount: Mount) -> Json:
 
 def _resources(validations: Sequence[Validation]) -> Json:
     """What the first validation asks for that asks at all."""
-    asked = (each.wiring.resources for each in validations if each.wiring.resources)
-    return next(asked, DEFAULT_RESOURCES)
+    for each in validations:
+        if each.wiring.resources:
+            return each.wiring.resources
+    return {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "128Mi"}}
 
 
 def volume(validations: Sequence[Validation]) -> Json:
