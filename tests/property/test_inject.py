@@ -47,7 +47,6 @@ SOURCES: tuple[Json, ...] = (
     {"nfs": {"server": "nas", "path": "/models"}},
     {"nfs": {"server": "nas", "path": "/"}},
     {"ephemeral": {"volumeClaimTemplate": {}}},
-    {"persistentVolumeClaim": {"claimName": "p-again"}},
     {"image": {"reference": "x"}},
 )
 
@@ -113,8 +112,6 @@ def storage(pod: Json, volume: str) -> str:
     for each in pod["spec"]["volumes"]:
         if each["name"] == volume and "persistentVolumeClaim" in each:
             return str(each["persistentVolumeClaim"]["claimName"])
-        if each["name"] == volume and "ephemeral" in each:
-            return f"p-{volume}"
         if each["name"] == volume and "nfs" in each:
             return "one server's"
         if each["name"] == volume and "hostPath" in each:

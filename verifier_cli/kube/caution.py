@@ -50,9 +50,9 @@ def of_might(containers: Iterable[Container], *, host_processes: bool) -> list[s
             found.append(f"{each.name} is privileged: it can change the model after its check")
             continue
         added = child(context, "capabilities").get("add") or []
-        if not isinstance(added, list):
-            raise Unfit(f"the capabilities of {each.name} are not a list")
-        if had := sorted(mighty & {str(name).upper().removeprefix("CAP_") for name in added}):
+        if not isinstance(added, list) or not all(isinstance(name, str) for name in added):
+            raise Unfit(f"the capabilities of {each.name} are not a list of texts")
+        if had := sorted(mighty & {name.upper().removeprefix("CAP_") for name in added}):
             names = ", ".join(had)
             found.append(f"{each.name} has {names}: it can change the model after its check")
     return found

@@ -9,7 +9,7 @@ from verifier_cli.config.manifest import CLUSTER_KIND
 from verifier_cli.kube.inforce import Unready
 from verifier_cli.kube.mounts import read
 from verifier_cli.kube.names import ENFORCE, LABELS
-from verifier_cli.kube.shapes import Unfit, child, objects, texts
+from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
 from verifier_cli.kube.sight import handed_over
 from verifier_cli.kube.storage import can_hold_a_model
 
@@ -107,7 +107,7 @@ def _holds_back(pod: Json, namespace: Namespace) -> bool:
     for volume in objects(spec, "volumes"):
         if can_hold_a_model(volume, handed):
             raise Unfit(
-                f"it mounts the volume {volume.get('name')!r}, and namespace {namespace.name} lets "
-                f"models in only verified: label the pod {LABELS['ml.sigstore.dev']}=NAME"
+                f"it mounts the volume {text(volume, 'name')!r}, and namespace {namespace.name} "
+                f"lets models in only verified: label the pod {LABELS['ml.sigstore.dev']}=NAME"
             )
     return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verifier_cli.config.reader import POLICY_KEY
 from verifier_cli.kube.configmap import configmap_name
 from verifier_cli.kube.names import CONTAINER, POLICIES, TOKEN, VOLUME
-from verifier_cli.kube.shapes import child, objects
+from verifier_cli.kube.shapes import child, objects, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,7 +150,7 @@ def renewed(there: Json, made: Json) -> Json | None:
 def additions(there: Json, made: Json) -> list[str]:
     """The variables and mounts that others added to the verifier, for people to read."""
     return [
-        str(each.get("name") if part == "env" else each.get("mountPath"))
+        text(each, "name" if part == "env" else "mountPath")
         for part in ("env", "volumeMounts")
         for each in objects(there, part)
         if each not in made[part]

@@ -88,45 +88,39 @@ def _inject(
     inits = [read(each, init=True) for each in objects(spec, "initContainers")]
     workloads = [read(each, init=False) for each in objects(spec, "containers")]
     serving = [*(each for each in inits if each.sidecar), *workloads]
-    stores = storages(pod)
+    stores = storages(spec)
 
-    roots = roots_of(pod, inits, serving, validations)
+    roots = roots_of(spec, inits, serving, validations)
     models = sights(serving, [*roots, *model_paths(validations)], stores)
     others = sights(serving, other_paths(validations), stores)
-    held = holding(stores, volumes_of(models))
-    host_processes = flag(spec, "hostPID")
-    shared = flag(spec, "shareProcessNamespace") or host_processes
-    at = place(inits, held, holding(stores, volumes_of(others)), shared_processes=shared)
+    held, fetched = holding(stores, volumes_of(models)), holding(stores, volumes_of(others))
+    shared = flag(spec, "shareProcessNamespace") or flag(spec, "hostPID")
+    at = place(inits, held, fetched, shared_processes=shared)
     require_agreement(inits[at:], {**others, **models})
-
-    warnings = [
-        f"{name} reads the model before its check" for name in early_readers(inits[:at], held)
-    ]
-    warnings += caution.of_policies(validations)
-    warnings += caution.of_might([*inits, *workloads], host_processes=host_processes)
-    warnings += caution.of_images(stores, held)
-    warnings += caution.of_decoys(workloads, held)
-
     keep = all(each.wiring.mounts == "Preserve" for each in validations)
     after = [closed(each, held, stores, keep=keep) for each in [*inits[at:], *workloads]]
-    warnings += [warning for _, each in after for warning in each]
-    raws = [raw for raw, _ in after]
 
-    made = container(validations, settings, mounts_for({**others, **models}), roots)
-    policies = volume(validations)
-    if found is not None:
-        made, told = _renewed(found, (made, policies))
-        warnings += told
+    mounts = mounts_for({**others, **models})
+    ours = container(validations, settings, mounts, roots), volume(validations)
+    verifier, warnings = (ours[0], []) if found is None else _renewed(found, ours)
+    warnings += early_readers(inits[:at], held)
+    warnings += caution.of_policies(validations)
+    warnings += caution.of_might([*inits, *workloads], host_processes=flag(spec, "hostPID"))
+    warnings += caution.of_images(stores, held)
+    warnings += caution.of_decoys(workloads, held)
+    warnings += [warning for _, each in after for warning in each]
+
+    raws = [raw for raw, _ in after]
     late = len(inits) - at
     changed = {
         **spec,
-        "initContainers": [*(each.raw for each in inits[:at]), made, *raws[:late]],
+        "initContainers": [*(each.raw for each in inits[:at]), verifier, *raws[:late]],
         "containers": raws[late:],
-        "volumes": [*objects(spec, "volumes"), policies],
+        # First, since the API server adds the token's last: injected again, it stays in its place.
+        "volumes": [ours[1], *objects(spec, "volumes")],
     }
-    return Injection(
-        {**pod, "metadata": _annotated(pod, validations), "spec": changed}, tuple(warnings)
-    )
+    whole = {**pod, "metadata": _annotated(pod, validations), "spec": changed}
+    return Injection(whole, tuple(warnings))
 
 
 def _annotated(pod: Json, validations: Sequence[Validation]) -> Json:

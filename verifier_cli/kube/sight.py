@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from verifier_cli.kube.mounts import covers, normalised, require_nothing_else, spelled, view
 from verifier_cli.kube.names import POLICIES, TOKEN
-from verifier_cli.kube.shapes import Unfit, child, objects, text
+from verifier_cli.kube.shapes import Unfit, objects, text
 from verifier_cli.kube.storage import can_hold_a_model
 from verifier_cli.policy import Certificate, Key, Material
 
@@ -55,7 +55,7 @@ def _material(signer: Signer) -> Material:
 
 
 def roots_of(
-    pod: Json,
+    spec: Json,
     inits: Sequence[Container],
     serving: Sequence[Container],
     validations: Sequence[Validation],
@@ -63,7 +63,7 @@ def roots_of(
     """Where models are discovered if a policy names no path: what may hold one is mounted there.
 
     Args:
-        pod: whole.
+        spec: of the pod.
         inits: its init containers.
         serving: the containers that go on running, which could load a model.
         validations: that the pod is under.
@@ -72,7 +72,7 @@ def roots_of(
         return []
     # Read-only or not: what comes after the verifier is made read-only, and must count again.
     handed = handed_over(inits, serving)
-    volumes = objects(child(pod, "spec"), "volumes")
+    volumes = objects(spec, "volumes")
     fit = {text(volume, "name") for volume in volumes if can_hold_a_model(volume, handed)}
     found = sorted({m.path for each in serving for m in each.mounts if m.volume in fit})
     if not found:

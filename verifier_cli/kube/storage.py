@@ -15,7 +15,6 @@ from verifier_cli.kube.shapes import Unfit, child, objects, text
 
 Json = dict[str, Any]
 
-CLAIM = "persistentVolumeClaim"
 # Volumes that hold settings, never a model.
 _SETTINGS = ("configMap", "secret", "projected", "downwardAPI")
 # CSI drivers that hand out secrets and identities; nobody keeps a model in these.
@@ -27,8 +26,9 @@ _SETTINGS_DRIVERS = (
     "secrets-store.csi.k8s.io",
     "spiffe.csi.cert-manager.io",
 )
-# Sources that are a volume of the pod's own, however alike two of them look.
-_OWN = ("emptyDir", "gitRepo", *_SETTINGS)
+# Sources that are a volume of the pod's own, however alike two of them look. The API server takes
+# no pod that mounts the claim of an ephemeral volume by its name too.
+_OWN = ("emptyDir", "ephemeral", "gitRepo", *_SETTINGS)
 # Kubernetes mounts these read-only, whatever the mount says.
 _UNWRITABLE = ("image", *_SETTINGS)
 # Where a node keeps the volumes and images of its pods, and the processes that see them.
@@ -46,23 +46,18 @@ _NODE = (
     "/var/lib/rancher/rke2",
     "/var/snap/microk8s",
 )
-# As the API server cuts `generateName` before it adds to it.
-_GENERATED = 58
 
 
 class Store(NamedTuple):
     """What is behind a volume.
 
     Attributes:
-        kind: of the source, as Kubernetes calls it, with the driver if it has one; an ephemeral
-            volume is a claim.
+        kind: of the source, as Kubernetes calls it, with the driver if it has one.
         which: the claim, the directory of the node or the image; elsewhere the volume.
-        ending: of an ephemeral volume's claim in a pod without a name yet, which `which` begins.
     """
 
     kind: str
     which: str
-    ending: str = ""
 
 
 Stores = Mapping[str, Store]
@@ -87,15 +82,14 @@ class Held(NamedTuple):
         return self.surely | self.perhaps
 
 
-def storages(pod: Json) -> Stores:
+def storages(spec: Json) -> Stores:
     """What is behind each volume of a pod, by the volume's name.
 
     Raises:
         Unfit: the volumes are not what Kubernetes takes.
     """
-    metadata = child(pod, "metadata")
-    volumes = objects(child(pod, "spec"), "volumes")
-    found = {text(volume, "name"): _store(volume, metadata) for volume in volumes}
+    volumes = objects(spec, "volumes")
+    found = {text(volume, "name"): _store(volume) for volume in volumes}
     if len(found) != len(volumes):
         raise Unfit("two volumes have the same name")
     return found
@@ -104,31 +98,23 @@ def storages(pod: Json) -> Stores:
 def _kind(volume: Json) -> str:
     kinds = [key for key in volume if key != "name"]
     if len(kinds) != 1:
-        raise Unfit(f"volume {volume.get('name')!r} has {len(kinds)} sources where one is wanted")
+        name = text(volume, "name")
+        raise Unfit(f"volume {name!r} has {len(kinds)} sources where one is wanted")
     return kinds[0]
 
 
-def _store(volume: Json, metadata: Json) -> Store:
+def _store(volume: Json) -> Store:
     kind, name = _kind(volume), text(volume, "name")
     if kind in _OWN:
         return Store(kind, name)
     source = child(volume, kind)
-    if kind == "ephemeral":
-        return _ephemeral(name, metadata)
-    if kind == CLAIM:
+    if kind == "persistentVolumeClaim":
         return Store(kind, text(source, "claimName"))
     if kind == "hostPath":
         return Store(kind, normalised(text(source, "path")))
     if kind == "image":
         return Store(kind, text(source, "reference", default=""))
     return Store(f"{kind} {text(source, 'driver', default='')}", name)
-
-
-def _ephemeral(volume: str, metadata: Json) -> Store:
-    """The claim that Kubernetes makes for an ephemeral volume, named by pod and volume."""
-    if pod := text(metadata, "name", default=""):
-        return Store(CLAIM, f"{pod}-{volume}")
-    return Store(CLAIM, text(metadata, "generateName", default="")[:_GENERATED], f"-{volume}")
 
 
 def same_storage(one: Store, other: Store) -> bool:
@@ -139,20 +125,8 @@ def same_storage(one: Store, other: Store) -> bool:
         return False
     if one.kind == "hostPath":
         return covers(one.which, other.which) or covers(other.which, one.which)
-    if one.kind == CLAIM:
-        return _may_be(one, other) or _may_be(other, one)
     # Network storage has many names: a directory of an export, an address of a server, options.
-    return one.kind not in (*_OWN, "image")
-
-
-def _may_be(claim: Store, ephemeral: Store) -> bool:
-    """Whether a claim has a name that the claim of an ephemeral volume will perhaps get."""
-    return (
-        ephemeral.ending != ""
-        and claim.ending == ""
-        and claim.which.startswith(ephemeral.which)
-        and claim.which.endswith(ephemeral.ending)
-    )
+    return one.kind not in (*_OWN, "persistentVolumeClaim", "image")
 
 
 def _is_node(store: Store) -> bool:

@@ -110,9 +110,9 @@ def _read_only(name: str, raw: Json, mount: Mount, stores: Stores) -> Json:
 
 
 def early_readers(before: Sequence[Container], models: Held) -> list[str]:
-    """The names of init containers that read a model before it is checked."""
+    """A warning for every init container that reads a model before it is checked."""
     return [
-        each.name
+        f"{each.name} reads the model before its check"
         for each in before
         if _touches(each, models.every) and not _writes(each, models.writable)
     ]

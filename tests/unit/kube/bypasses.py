@@ -176,13 +176,13 @@ def _with_verifier(**changes: Any) -> Json:  # noqa: ANN401
 
 def _served(*more: Json, **volumes: Json) -> Json:
     """A pod with the model in a claim, its server, and other containers."""
-    return pod(container("server", mount(readOnly=True)), *more, **volumes)
+    return pod(container("server", mount(readOnly=True)), *more, inits=(), **volumes)
 
 
 def _downloaded(*sidecars: Json, spec: Json | None = None, **volumes: Json) -> Json:
     """A pod whose model is downloaded while sidecars run."""
     inits = (*sidecars, container("download", mount()))
-    made = pod(container("server", mount()), inits=inits, models=EMPTY, **volumes)
+    made = pod(container("server", mount()), inits=inits, **{"models": EMPTY, **volumes})
     made["spec"] |= spec or {}
     return made
 
@@ -199,11 +199,9 @@ def _host(path: str) -> Json:
     return {"hostPath": {"path": path}}
 
 
-def _aliased(model: Json, alias: Json, name: str = "p") -> Json:
+def _aliased(model: Json, alias: Json) -> Json:
     """A pod that mounts one storage under two names, the second one for writing."""
-    made = _served(container("tool", mount("/alias", "alias")), models=model, alias=alias)
-    made["metadata"]["name"] = name
-    return made
+    return _served(container("tool", mount("/alias", "alias")), models=model, alias=alias)
 
 
 DEVICE: Json = {"name": "raw", "devicePath": "/dev/xvda"}
@@ -211,7 +209,6 @@ RUN = (validation(model={"path": "/run/model"}),)
 CSI: Json = {"csi": {"driver": "nfs.csi.example.com", "volumeAttributes": {"share": "/models"}}}
 SAME_CSI: Json = {"csi": {"driver": "nfs.csi.example.com", "volumeAttributes": {"share": "/"}}}
 EPHEMERAL: Json = {"ephemeral": {"volumeClaimTemplate": {}}}
-ITS_CLAIM: Json = {"persistentVolumeClaim": {"claimName": "p-models"}}
 OUTSIDE = container("tool", mount("/a", "workspace"))
 
 BYPASSES: dict[str, Bypass] = {
@@ -283,17 +280,6 @@ BYPASSES: dict[str, Bypass] = {
         lambda made: written_later("again")(made) or before("proxy")(made),
     ),
     "the claim under another name": Bypass(3, _aliased(CLAIM, CLAIM), written_later("alias")),
-    "the claim of an ephemeral volume": Bypass(
-        3, _aliased(EPHEMERAL, ITS_CLAIM), written_later("alias")
-    ),
-    "the claim of an ephemeral volume in a pod without a name yet": Bypass(
-        3, _aliased(EPHEMERAL, ITS_CLAIM, name=""), written_later("alias")
-    ),
-    "an ephemeral volume whose claim is the model's": Bypass(
-        3,
-        _aliased({"persistentVolumeClaim": {"claimName": "p-alias"}}, EPHEMERAL),
-        written_later("alias"),
-    ),
     "a directory above in an NFS export": Bypass(
         3, _aliased(_nfs("/models"), _nfs("/")), written_later("alias")
     ),
@@ -425,4 +411,7 @@ UNASKED: dict[str, Json] = {
     "a CSI volume": pod(models=CSI),
     "an ephemeral volume": pod(models=EPHEMERAL),
     "a volume that an init container fills": _downloaded(),
+    "a volume that an init container fills for a sidecar": pod(
+        container("proxy"), inits=(container("download", mount()), _sidecar(mount())), models=EMPTY
+    ),
 }

@@ -235,6 +235,12 @@ def test_bypass_1_what_the_cluster_chose_stays_as_it_wrote_it() -> None:
     assert inject(made, settings=settings) == made
 
 
+def test_bypass_1_what_the_api_server_adds_beside_it_moves_nothing() -> None:
+    made = inject(pod())
+    made["spec"]["volumes"].append({"name": "kube-api-access-x", "projected": {"sources": []}})
+    assert inject(made) == made
+
+
 @pytest.mark.parametrize(
     "resources",
     [
@@ -620,7 +626,7 @@ MALFORMED: dict[str, Json] = {
     "mountPath is not a text": {"containers": [container("a", {"name": "models"})]},
     "name is not a text": {"initContainers": [{"image": "x"}]},
     "hostPID is neither true nor false": {"hostPID": "yes"},
-    "capabilities of a are not a list": {
+    "capabilities of a are not a list of texts": {
         "containers": [
             container("a", mount(), securityContext={"capabilities": {"add": {"ALL": 1}}})
         ]
@@ -628,6 +634,43 @@ MALFORMED: dict[str, Json] = {
     "driver is not a text": {"volumes": [{"name": "a", "csi": {"driver": 1}}]},
     "readOnly is neither true nor false": {"containers": [container("a", mount(readOnly="no"))]},
 }
+
+
+def deep() -> list[Any]:
+    found: list[Any] = []
+    for _ in range(100_000):
+        found = [found]
+    return found
+
+
+DEEP: dict[str, Json] = {
+    "name": {"initContainers": [container(deep())]},  # type: ignore[arg-type]
+    "capabilities": {
+        "containers": [container("a", mount(), securityContext={"capabilities": {"add": deep()}})]
+    },
+    "sources": {"volumes": [{"name": deep()}]},
+    "driver": {"volumes": [{"name": "models", "csi": {"driver": deep()}}]},
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_however_deep_a_pod_nests_it_is_judged(name: str) -> None:
+    made = pod()
+    made["spec"].update(DEEP[name])
+    assert refused(made)
+
+
+def test_however_deep_it_nests_what_does_not_matter_stays() -> None:
+    odd = deep()
+    made = pod(container("server", mount(), odd=odd), models={"nfs": {"odd": odd}}, odd={"x": {}})
+    made["spec"]["odd"] = odd
+    assert inject(made)["spec"]["odd"] is odd
+    once = inject(made)
+    verifier(once)["args"] = odd
+    assert "is not what would be injected" in refused(once)
+    once = inject(made)
+    verifier(once)["env"].append({"name": odd})
+    assert "name is not a text" in refused(once)
 
 
 @pytest.mark.parametrize("message", MALFORMED)
