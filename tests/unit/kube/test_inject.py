@@ -122,6 +122,15 @@ def test_trust_material_in_the_pod_is_seen_too() -> None:
     assert "/trust/ca.pem" in refused(pod(), validation(signers=[signer]))
 
 
+def test_a_trust_root_in_the_pod_is_seen_too() -> None:
+    keyless = {"identity": "a@b.c", "issuer": "https://i.example.com"}
+    signers = [{"sigstore": {**keyless, "trustRoot": {"path": "/trust/root.json"}}}]
+    trusting = container("server", mount(), mount("/trust", "trust"))
+    made = inject(pod(trusting, trust={"configMap": {"name": "t"}}), validation(signers=signers))
+    assert mounts(made, CONTAINER)["/trust"] == ("trust", True)
+    assert inject(pod(), validation(signers=[{"sigstore": keyless}]))
+
+
 def test_a_signature_outside_of_the_model() -> None:
     outside = {"path": PATH, "signaturePath": "/signatures/model.sig"}
     assert "/signatures/model.sig" in refused(pod(), validation(model=outside))
