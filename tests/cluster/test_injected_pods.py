@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from tests.unit.kube.pods import (
 )
 from verifier_cli.kube.container import Settings
 from verifier_cli.kube.names import CONTAINER, TOKEN
+from verifier_cli.kube.patch import patch
 
 if TYPE_CHECKING:
     from tests.cluster.apiserver import ApiServer
@@ -33,6 +35,7 @@ RESTRICTED = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+CAPACITY = {"storage": "1Gi"}
 SIDECAR = {"restartPolicy": "Always"}
 RESOURCES = {"limits": {"cpu": 1, "memory": "1024Mi", "ephemeral-storage": "0.5Gi"}}
 
@@ -74,17 +77,78 @@ PODS: dict[str, tuple[Json, tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_an_injected_pod_is_taken_and_stays_genuine(
-    server: ApiServer, namespace: str, name: str
+@pytest.mark.parametrize("user", [65532, None])
+def test_an_injected_pod_is_taken_and_stays_as_it_is(
+    server: ApiServer, namespace: str, name: str, user: int | None
 ) -> None:
     made, validations = PODS[name]
-    sent = restricted(inject(made, *validations), namespace)
+    settings = Settings(SETTINGS.image, user=user)
+    sent = restricted(inject(made, *validations, settings=settings), namespace)
     taken = server.create(sent)
     assert order(taken) == order(sent)
     # Defaults and the token's volume were added; that does not make it another's.
-    assert verifier(inject(taken, *validations)) | {"resources": 0} == verifier(taken) | {
-        "resources": 0
-    }
+    again = inject(taken, *validations, settings=settings)
+    assert list(patch(taken, again)) == []
+
+
+def test_what_a_limit_range_adds_stays(server: ApiServer, namespace: str) -> None:
+    limit = {"type": "Container", "default": {"cpu": "2", "memory": "1Gi"}}
+    server.create(
+        {
+            "apiVersion": "v1",
+            "kind": "LimitRange",
+            "metadata": {"name": "limits", "namespace": namespace},
+            "spec": {"limits": [limit]},
+        }
+    )
+    taken = server.create(restricted(inject(pod()), namespace))
+    assert verifier(taken)["resources"]["limits"]["cpu"] == "2"
+    assert list(patch(taken, inject(taken))) == []
+
+
+def test_what_a_cluster_chooses_stays(server: ApiServer, namespace: str) -> None:
+    settings = Settings(SETTINGS.image, user=None)
+    made = restricted(inject(pod(), settings=settings), namespace)
+    chosen = {"runAsUser": 1000680000, "seLinuxOptions": {"level": "s0:c26,c15"}}
+    verifier(made)["securityContext"] |= chosen
+    taken = server.create(made)
+    assert list(patch(taken, inject(taken, settings=settings))) == []
+
+
+def test_what_another_webhook_adds_is_taken_out_again(server: ApiServer, namespace: str) -> None:
+    made = restricted(inject(pod()), namespace)
+    verifier(made)["env"].append({"name": "LD_PRELOAD", "value": "/data/x.so"})
+    taken = server.create(made)
+    assert verifier(taken)["env"][-1]["name"] == "LD_PRELOAD"
+    (operation,) = patch(taken, inject(taken))
+    assert operation["path"] == "/spec/initContainers"
+    assert verifier(inject(taken))["env"] == verifier(inject(pod()))["env"]
+
+
+def test_bypass_3_directories_of_a_node_are_read_only_below_too(server: ApiServer) -> None:
+    made = inject(pod(models={"hostPath": {"path": "/srv"}}))
+    made["metadata"]["namespace"] = "default"
+    account = {"name": "default", "namespace": "default"}
+    made_account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}
+    with contextlib.suppress(Refused):  # it may be there already
+        server.create(made_account)
+    taken = server.create(made)
+    (mounted, _) = taken["spec"]["containers"][0]["volumeMounts"]
+    assert mounted["recursiveReadOnly"] == "IfPossible"
+    assert list(patch(taken, inject(taken))) == []
+
+
+def test_bypass_3_the_api_server_itself_refuses_the_claim_of_an_ephemeral_volume(
+    server: ApiServer, namespace: str
+) -> None:
+    """So the injection need not take the two for the same storage."""
+    template = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": CAPACITY}}}
+    made = pod(
+        models={"ephemeral": {"volumeClaimTemplate": template}},
+        again={"persistentVolumeClaim": {"claimName": "p-models"}},
+    )
+    with pytest.raises(Refused, match="a PVC that gets created for an ephemeral volume"):
+        server.create(restricted(inject(made), namespace))
 
 
 def test_bypass_4_the_api_server_itself_takes_two_mounts_at_one_place(

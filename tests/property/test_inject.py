@@ -25,7 +25,17 @@ VALIDATIONS = (
     validation("b", mounts="ReadOnly"),
 )
 LABEL = "validation.ml.sigstore.dev/ml"
-PATHS = ("/data", "/data/model", "/data/model/sub", "/other", "data/", "/", "//data/../data")
+PATHS = (
+    "/data",
+    "/data/model",
+    "/data/model/sub",
+    "/other",
+    "data/",
+    "/",
+    "//data/../data",
+    "/run/x",
+    "/var/run/x",
+)
 NAMES = ("models", "again", "scratch", "host", "part", VOLUME)
 SOURCES: tuple[Json, ...] = (
     {"persistentVolumeClaim": {"claimName": "a"}},
@@ -34,6 +44,9 @@ SOURCES: tuple[Json, ...] = (
     {"hostPath": {"path": "/srv"}},
     {"hostPath": {"path": "/srv/models"}},
     {"configMap": {"name": "c"}},
+    {"nfs": {"server": "nas", "path": "/models"}},
+    {"nfs": {"server": "nas", "path": "/"}},
+    {"ephemeral": {"volumeClaimTemplate": {}}},
     {"image": {"reference": "x"}},
 )
 
@@ -63,6 +76,7 @@ def containers(name: str) -> st.SearchStrategy[Json]:
         optional={
             "volumeMounts": st.lists(mounts(), max_size=3, unique_by=lambda m: m["mountPath"]),
             "restartPolicy": st.just("Always"),
+            "terminationMessagePath": st.sampled_from(PATHS),
             "volumeDevices": st.just([{"name": "models", "devicePath": "/dev/x"}]),
         },
     )
@@ -98,6 +112,8 @@ def storage(pod: Json, volume: str) -> str:
     for each in pod["spec"]["volumes"]:
         if each["name"] == volume and "persistentVolumeClaim" in each:
             return str(each["persistentVolumeClaim"]["claimName"])
+        if each["name"] == volume and "nfs" in each:
+            return "one server's"
         if each["name"] == volume and "hostPath" in each:
             return "one of the host's, of which one lies below the other"
     return f"its own: {volume}"

@@ -19,9 +19,11 @@ from verifier_cli.kube.choice import Namespace, validations_for
 from verifier_cli.kube.container import Settings
 from verifier_cli.kube.inject import inject
 from verifier_cli.kube.shapes import Unfit
-from verifier_cli.kube.workloads import pod_of, with_pod
+from verifier_cli.kube.workloads import pod_of, unpacked, with_pod
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from verifier_cli.config.manifest import Validation
 
 Json = dict[str, Any]
@@ -45,7 +47,14 @@ Json = dict[str, Any]
     help="The verifier image, by digest.",
 )
 @click.option("--allow-tag", is_flag=True, help="Take an image by tag, which can be moved.")
-def command(filenames: tuple[str, ...], image: str, allow_tag: bool) -> int:
+@click.option(
+    "-n",
+    "--namespace",
+    default=None,
+    metavar="NAME",
+    help="Namespace of everything that names none; without it, pods are in `default`.",
+)
+def command(filenames: tuple[str, ...], image: str, allow_tag: bool, namespace: str | None) -> int:
     """Print pods and workloads as the webhook would change them, for `kubectl apply -f -`."""
     try:
         settings = Settings(image, development=allow_tag)
@@ -55,40 +64,76 @@ def command(filenames: tuple[str, ...], image: str, allow_tag: bool) -> int:
         ) from None
     validations: list[Validation] = []
     workloads: list[tuple[str, Json]] = []
-    for filename in filenames:
-        for value in reader.documents(reader.read_bytes(filename), filename):
-            if manifest.is_validation(value):
-                validations.append(_everywhere(manifest.decode(value, filename)))
-            elif isinstance(value, dict):
-                workloads.append((filename, value))
-            else:
-                raise ConfigError(Problem("", "is not an object"), source=filename)
-    changed = [_changed(value, filename, validations, settings) for filename, value in workloads]
+    for filename, value in _objects(filenames):
+        if manifest.is_validation(value):
+            validations.append(_placed(manifest.decode(value, filename), namespace))
+        else:
+            workloads.append((filename, value))
+    changed: list[Json] = []
+    unused = list(validations)
+    for filename, value in workloads:
+        made, found = _changed(value, filename, namespace or "default", validations, settings)
+        changed.append(made)
+        unused = [each for each in unused if each not in found]
+    for each in unused:
+        where = f" of namespace {each.namespace}" if each.namespace else ""
+        _warn(f"the {each.kind} {each.name}{where} is for none of these objects")
     deliver(sys.stdout.buffer, dump_all(changed).encode())
     return 0
 
 
-def _everywhere(validation: Validation) -> Validation:
-    """The validation for every namespace: which labels one has only a cluster knows."""
-    wiring = dataclasses.replace(validation.wiring, namespace_selector=EVERYTHING)
-    return dataclasses.replace(validation, wiring=wiring)
+def _objects(filenames: tuple[str, ...]) -> Iterator[tuple[str, Json]]:
+    """Every object of the files, those of lists too, and the file that it is in."""
+    for filename in filenames:
+        for value in reader.documents(reader.read_bytes(filename), filename):
+            if not isinstance(value, dict):
+                raise ConfigError(Problem("", "is not an object"), source=filename)
+            try:
+                for each in unpacked(value):
+                    yield filename, each
+            except Unfit as error:
+                raise ConfigError(Problem(_name(value), str(error)), source=filename) from None
+
+
+def _placed(validation: Validation, namespace: str | None) -> Validation:
+    """The validation where it will be; a cluster validation everywhere.
+
+    Which labels a namespace has only a cluster knows: one that is given is meant.
+    """
+    if validation.kind == manifest.CLUSTER_KIND:
+        wiring = dataclasses.replace(validation.wiring, namespace_selector=EVERYTHING)
+        return dataclasses.replace(validation, wiring=wiring)
+    return dataclasses.replace(validation, namespace=validation.namespace or namespace)
 
 
 def _changed(
-    workload: Json, filename: str, validations: list[Validation], settings: Settings
-) -> Json:
-    """One object with the verifier in its pod; as it is if its pod asks for no validation."""
+    workload: Json,
+    filename: str,
+    namespace: str,
+    validations: list[Validation],
+    settings: Settings,
+) -> tuple[Json, list[Validation]]:
+    """One object with the verifier in its pod, and its validations; as it is if there are none."""
     try:
-        pod, namespace = pod_of(workload)
+        pod, place = pod_of(workload, namespace)
         if pod is None:
-            return workload
-        found = validations_for(pod, Namespace(namespace, {}), validations)
+            return workload, []
+        found = validations_for(pod, Namespace(place, {}), validations)
         if not found:
-            return workload
+            return workload, []
         injected = inject(pod, found, settings)
     except Unfit as error:
-        name = f"{workload.get('kind')} {workload.get('metadata', {}).get('name')}"
-        raise ConfigError(Problem(name, str(error)), source=filename) from None
+        raise ConfigError(Problem(_name(workload), str(error)), source=filename) from None
     for warning in injected.warnings:
-        sys.stderr.write(f"warning: {escape(warning)}\n")
-    return with_pod(workload, injected.pod)
+        _warn(warning)
+    return with_pod(workload, injected.pod), found
+
+
+def _name(value: Json) -> str:
+    metadata = value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return " ".join(str(each) for each in (value.get("kind"), name) if each)
+
+
+def _warn(warning: str) -> None:
+    sys.stderr.write(f"warning: {escape(warning)}\n")

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from verifier_cli.config.manifest import CLUSTER_KIND
 from verifier_cli.kube.inforce import Unready
+from verifier_cli.kube.mounts import read
 from verifier_cli.kube.names import ENFORCE, LABELS
-from verifier_cli.kube.shapes import Unfit, child, objects, texts
+from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
+from verifier_cli.kube.sight import handed_over
+from verifier_cli.kube.storage import can_hold_a_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,8 +21,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 ALL = "true"
-# Volumes that people keep models in: what an enforced namespace holds back without a validation.
-_MODELS_OWN = ("persistentVolumeClaim", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,20 @@ def _reaches(validation: Validation | Unready, namespace: Namespace) -> bool:
 
 
 def _holds_back(pod: Json, namespace: Namespace) -> bool:
-    """Refuses a pod that mounts a model's volume unasked; False for one that mounts none."""
-    for volume in objects(child(pod, "spec"), "volumes"):
-        if any(kind in volume for kind in _MODELS_OWN):
+    """Refuses a pod with a volume that can hold a model unasked; False for one without.
+
+    An emptyDir can, once an init container that ends has filled it for others. What a container
+    fetches itself, for itself or beside others, no look at a pod can tell from scratch space.
+    """
+    spec = child(pod, "spec")
+    inits = [read(each, init=True) for each in objects(spec, "initContainers")]
+    workloads = [read(each, init=False) for each in objects(spec, "containers")]
+    sidecars = [each for each in inits if each.sidecar]
+    handed = handed_over([e for e in inits if not e.sidecar], [*sidecars, *workloads])
+    for volume in objects(spec, "volumes"):
+        if can_hold_a_model(volume, handed):
             raise Unfit(
-                f"it mounts the volume {volume.get('name')!r}, and namespace {namespace.name} lets "
-                f"models in only verified: label the pod {LABELS['ml.sigstore.dev']}=NAME"
+                f"it mounts the volume {text(volume, 'name')!r}, and namespace {namespace.name} "
+                f"lets models in only verified: label the pod {LABELS['ml.sigstore.dev']}=NAME"
             )
     return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verifier_cli.config.reader import POLICY_KEY
 from verifier_cli.kube.configmap import configmap_name
 from verifier_cli.kube.names import CONTAINER, POLICIES, TOKEN, VOLUME
-from verifier_cli.kube.shapes import child
+from verifier_cli.kube.shapes import child, objects, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
-DEFAULT_RESOURCES: Json = {
-    "requests": {"cpu": "100m", "memory": "128Mi"},
-    "limits": {"memory": "128Mi"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +98,10 @@ def _mount(mount: Mount) -> Json:
 
 def _resources(validations: Sequence[Validation]) -> Json:
     """What the first validation asks for that asks at all."""
-    asked = (each.wiring.resources for each in validations if each.wiring.resources)
-    return next(asked, DEFAULT_RESOURCES)
+    for each in validations:
+        if each.wiring.resources:
+            return each.wiring.resources
+    return {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "128Mi"}}
 
 
 def volume(validations: Sequence[Validation]) -> Json:
@@ -121,27 +119,54 @@ def volume(validations: Sequence[Validation]) -> Json:
     return {"name": VOLUME, "projected": {"defaultMode": 0o644, "sources": sources}}
 
 
-def is_genuine(found: tuple[Json, Json], made: tuple[Json, Json]) -> bool:
-    """Whether what is there is what would be injected, volume and container whole.
+# Ids that a cluster (OpenShift) chooses for every pod.
+_CHOSEN = ("runAsUser", "runAsGroup", "seLinuxOptions")
+_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
 
-    Left out is what cannot make a verdict of another kind: resources, which the API server
-    writes in a form of its own, when the image is pulled, which admission plugins choose, and the
-    ids that a cluster (OpenShift) chooses for every pod.
+
+def renewed(there: Json, made: Json) -> Json | None:
+    """The verifier that is there, without what others added to it; None if it is another's.
+
+    What the API server and its plugins write into every container stays as they wrote it, so that
+    an injected pod is injected again without a change: resources, when the image is pulled, ids of
+    the cluster's choice. Variables and mounts that another webhook added are left out: one variable
+    of the dynamic linker's, and one mount, make another program of the verifier. All else must
+    be what would be injected.
     """
+    rest = {
+        **there,
+        **{name: made[name] for name in ("env", "volumeMounts", "resources", "imagePullPolicy")},
+        "securityContext": _without_choice(there, made),
+    }
+    if rest != made or not _are_plain(child(there, "resources"), made["resources"]):
+        return None
+    for part in ("env", "volumeMounts"):
+        found = objects(there, part)
+        if not all(each in found for each in made[part]):
+            return None
+    return {**there, "env": made["env"], "volumeMounts": made["volumeMounts"]}
 
-    def comparable(container: Json, chosen: Json) -> Json:
-        ours = child(chosen, "securityContext")
-        context = {
-            key: value
-            for key, value in child(container, "securityContext").items()
-            if key in ours or key not in ("runAsUser", "runAsGroup", "seLinuxOptions")
-        }
-        rest = {
-            key: value
-            for key, value in container.items()
-            if key not in ("resources", "imagePullPolicy")
-        }
-        return {**rest, "securityContext": context}
 
-    wanted = comparable(made[0], made[0])
-    return found[1] == made[1] and comparable(found[0], made[0]) == wanted
+def additions(there: Json, made: Json) -> list[str]:
+    """The variables and mounts that others added to the verifier, for people to read."""
+    return [
+        text(each, "name" if part == "env" else "mountPath")
+        for part in ("env", "volumeMounts")
+        for each in objects(there, part)
+        if each not in made[part]
+    ]
+
+
+def _without_choice(there: Json, made: Json) -> Json:
+    ours = child(made, "securityContext")
+    context = child(there, "securityContext")
+    return {key: value for key, value in context.items() if key in ours or key not in _CHOSEN}
+
+
+def _are_plain(resources: Json, ours: Json) -> bool:
+    """Whether resources are amounts of what any node has: devices bring files of their own."""
+    known = _RESOURCES.union(*(child(ours, part) for part in ours))
+    return all(
+        part in ("requests", "limits") and known.issuperset(child(resources, part))
+        for part in resources
+    )

@@ -7,17 +7,26 @@ of which that cannot be said is not let in (`Unfit`).
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from verifier_cli.kube.container import container, is_genuine, volume
-from verifier_cli.kube.mounts import storages
+from verifier_cli.kube import caution
+from verifier_cli.kube.container import additions, container, renewed, volume
+from verifier_cli.kube.mounts import read
 from verifier_cli.kube.names import ANNOTATION, CONTAINER, VOLUME
-from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
-from verifier_cli.kube.sight import model_paths, other_paths, roots_of, shared_mounts
-from verifier_cli.kube.writers import close, early_readers, is_sidecar, place
-from verifier_cli.policy import MAX_POLICIES, Certificate
+from verifier_cli.kube.shapes import Unfit, child, flag, objects, texts
+from verifier_cli.kube.sight import (
+    model_paths,
+    mounts_for,
+    other_paths,
+    require_agreement,
+    roots_of,
+    sights,
+    volumes_of,
+)
+from verifier_cli.kube.storage import holding, storages
+from verifier_cli.kube.writers import closed, early_readers, place
+from verifier_cli.policy import MAX_POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +46,11 @@ class Injection:
 
 
 def inject(pod: Json, validations: Sequence[Validation], settings: Settings) -> Injection:
-    """Wires one verifier for all validations into a pod; a genuine one is replaced by itself.
+    """Wires one verifier for all validations into a pod; one that is there is renewed.
 
     Args:
-        pod: of the API's version v1, as an object; it is not changed.
+        pod: of the API's version v1, as an object; it is not changed, and what stays as it is, is
+            shared with the result.
         validations: at least one; their order does not matter.
 
     Raises:
@@ -48,13 +58,8 @@ def inject(pod: Json, validations: Sequence[Validation], settings: Settings) -> 
     """
     ordered = sorted(validations, key=_order)
     bare, found = _without_ours(pod)
-    made = _inject(bare, ordered, settings)
-    if found is not None and not is_genuine(found, _ours(made.pod)):
-        raise Unfit(
-            f"a container or volume has the name of the verifier's ({CONTAINER}, {VOLUME}) and is "
-            "not what would be injected: leave it out, it is added on admission"
-        )
-    return made
+    _require_possible(bare, ordered)
+    return _inject(bare, ordered, settings, found)
 
 
 def _order(validation: Validation) -> tuple[str, ...]:
@@ -62,60 +67,86 @@ def _order(validation: Validation) -> tuple[str, ...]:
     return (validation.kind, validation.group, validation.name, namespace, digest)
 
 
-def _inject(pod: Json, validations: Sequence[Validation], settings: Settings) -> Injection:
-    """As `inject`, into the very pod that is given; it has no verifier yet."""
+def _require_possible(pod: Json, validations: Sequence[Validation]) -> None:
     spec = child(pod, "spec")
     if child(spec, "os").get("name") == "windows":
         raise Unfit("the pod is for Windows, where the verifier does not run")
-    inits, workloads = objects(spec, "initContainers"), objects(spec, "containers")
-    if not workloads:
+    if not objects(spec, "containers"):
         raise Unfit("the pod has no containers")
-    for each in [*inits, *workloads]:
-        text(each, "name")
     if len(validations) > MAX_POLICIES:
         raise Unfit(f"it is under {len(validations)} validations, and {MAX_POLICIES} are the most")
+
+
+def _inject(
+    pod: Json,
+    validations: Sequence[Validation],
+    settings: Settings,
+    found: tuple[Json, Json] | None,
+) -> Injection:
+    """As `inject`, into a pod without a verifier; `found` is the one that it had."""
+    spec = child(pod, "spec")
+    inits = [read(each, init=True) for each in objects(spec, "initContainers")]
+    workloads = [read(each, init=False) for each in objects(spec, "containers")]
+    serving = [*(each for each in inits if each.sidecar), *workloads]
     stores = storages(spec)
-    serving = [*(each for each in inits if is_sidecar(each)), *workloads]
-    roots = roots_of(spec, serving, validations)
-    models = [*roots, *model_paths(validations)]
-    paths = [*models, *other_paths(validations)]
-    held = {stores[mount.volume] for mount in shared_mounts(serving, models, stores)}
-    mounts = shared_mounts(serving, paths, stores)
-    at = place(inits, stores, held)
-    shared_mounts([*inits[at:], *serving], paths, stores)
-    warnings = [
-        f"{name} reads the model before its check"
-        for name in early_readers(inits[:at], stores, held)
-    ]
-    warnings += _anybody(validations)
+
+    roots = roots_of(spec, inits, serving, validations)
+    models = sights(serving, [*roots, *model_paths(validations)], stores)
+    others = sights(serving, other_paths(validations), stores)
+    held, fetched = holding(stores, volumes_of(models)), holding(stores, volumes_of(others))
+    shared = flag(spec, "shareProcessNamespace") or flag(spec, "hostPID")
+    at = place(inits, held, fetched, shared_processes=shared)
+    require_agreement(inits[at:], {**others, **models})
     keep = all(each.wiring.mounts == "Preserve" for each in validations)
-    for each in [*inits[at:], *workloads]:
-        warnings += close(each, stores, held, keep=keep)
-    verifier = container(validations, settings, mounts, roots)
-    spec["initContainers"] = [*inits[:at], verifier, *inits[at:]]
-    spec["volumes"] = [*objects(spec, "volumes"), volume(validations)]
-    pins = ",".join(f"{each.name}={each.policy.sha256}" for each in validations)
+    after = [closed(each, held, stores, keep=keep) for each in [*inits[at:], *workloads]]
+
+    mounts = mounts_for({**others, **models})
+    ours = container(validations, settings, mounts, roots), volume(validations)
+    verifier, warnings = (ours[0], []) if found is None else _renewed(found, ours)
+    warnings += early_readers(inits[:at], held)
+    warnings += caution.of_policies(validations)
+    warnings += caution.of_might([*inits, *workloads], host_processes=flag(spec, "hostPID"))
+    warnings += caution.of_images(stores, held)
+    warnings += caution.of_decoys(workloads, held)
+    warnings += [warning for _, each in after for warning in each]
+
+    raws = [raw for raw, _ in after]
+    late = len(inits) - at
+    changed = {
+        **spec,
+        "initContainers": [*(each.raw for each in inits[:at]), verifier, *raws[:late]],
+        "containers": raws[late:],
+        # First, since the API server adds the token's last: injected again, it stays in its place.
+        "volumes": [ours[1], *objects(spec, "volumes")],
+    }
+    whole = {**pod, "metadata": _annotated(pod, validations), "spec": changed}
+    return Injection(whole, tuple(warnings))
+
+
+def _annotated(pod: Json, validations: Sequence[Validation]) -> Json:
+    pins = ",".join([f"{each.name}={each.policy.sha256}" for each in validations])
     metadata = child(pod, "metadata")
-    annotations = {**texts(metadata, "annotations"), ANNOTATION: pins}
-    pod["metadata"] = {**metadata, "annotations": annotations}
-    return Injection(pod, tuple(warnings))
-
-
-def _anybody(validations: Sequence[Validation]) -> list[str]:
-    return [
-        f"{each.name} names no identity: any code-signing certificate under its anchors will do"
-        for each in validations
-        if any(isinstance(s, Certificate) and s.identity is None for s in each.policy.signers)
-    ]
+    return {**metadata, "annotations": {**texts(metadata, "annotations"), ANNOTATION: pins}}
 
 
 # What is in the pod already.
 
 
+def _renewed(found: tuple[Json, Json], made: tuple[Json, Json]) -> tuple[Json, list[str]]:
+    """The container that goes in where one is already; what others added to it is told."""
+    ours = renewed(found[0], made[0]) if found[1] == made[1] else None
+    if ours is None:
+        raise Unfit(
+            f"a container or volume has the name of the verifier's ({CONTAINER}, {VOLUME}) and is "
+            "not what would be injected: leave it out, it is added on admission"
+        )
+    added = ", ".join(additions(found[0], made[0]))
+    return ours, [f"{CONTAINER} takes nothing from others: {added} left out"] if added else []
+
+
 def _without_ours(pod: Json) -> tuple[Json, tuple[Json, Json] | None]:
     """The pod before an earlier injection, and what that had put in; None if there was none."""
-    bare = copy.deepcopy(pod)
-    spec = child(bare, "spec")
+    spec = child(pod, "spec")
     named = [
         (kind, each)
         for kind in ("initContainers", "containers", "ephemeralContainers")
@@ -124,18 +155,15 @@ def _without_ours(pod: Json) -> tuple[Json, tuple[Json, Json] | None]:
     ]
     volumes = [each for each in objects(spec, "volumes") if each.get("name") == VOLUME]
     if not named and not volumes:
-        return bare, None
+        return pod, None
     if [kind for kind, _ in named] != ["initContainers"] or len(volumes) != 1:
         raise Unfit(
             f"the names {CONTAINER} (of one init container) and {VOLUME} (of one volume) are the "
             "verifier's: choose others"
         )
-    for kind, name in (("initContainers", CONTAINER), ("volumes", VOLUME)):
-        spec[kind] = [each for each in spec[kind] if each.get("name") != name]
-    return bare, (named[0][1], volumes[0])
-
-
-def _ours(pod: Json) -> tuple[Json, Json]:
-    (container,) = [each for each in pod["spec"]["initContainers"] if each["name"] == CONTAINER]
-    (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == VOLUME]
-    return container, volume
+    bare = {
+        **spec,
+        "initContainers": [e for e in spec["initContainers"] if e.get("name") != CONTAINER],
+        "volumes": [each for each in spec["volumes"] if each.get("name") != VOLUME],
+    }
+    return {**pod, "spec": bare}, (named[0][1], volumes[0])

@@ -1,36 +1,27 @@
-"""What the containers of a pod see at a path, and which volumes are the same storage. Pure.
+"""What the containers of a pod see at a path. Pure.
 
-Two containers see the same at a path if the same mounts decide it (`view`). Two volumes are the
-same storage if their sources say so, whatever their names.
+Two containers see the same at a path if the same mounts decide it (`view`).
 """
 
 from __future__ import annotations
 
-import json
 import posixpath
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from verifier_cli.kube.shapes import Unfit, flag, objects, text
 
 Json = dict[str, Any]
-# The storage behind each volume, by name; and those that hold a model.
-Stores = Mapping[str, tuple[str, str]]
-Held = Collection[tuple[str, str]]
 
-# Volumes that hold settings, never a model.
-_SETTINGS = ("configMap", "secret", "projected", "downwardAPI")
-# Sources that are a volume of the pod's own, however alike two of them look.
-_OWN = ("emptyDir", "ephemeral", *_SETTINGS)
+# Links that images have by the Filesystem Hierarchy Standard: one place under two paths.
+_LINKS = (("/var/run", "/run"), ("/var/lock", "/run/lock"))
+_TERMINATION = "/dev/termination-log"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Mount:
+class Mount(NamedTuple):
     """One volume mount of a container.
 
     Attributes:
-        path: where it is mounted: absolute and normalised.
+        path: where it is mounted, as `normalised` has it.
         volume: name of the volume.
         sub_path: the part of the volume that is mounted; "" for all of it.
         expanded: the part is named by an expression of the container's variables.
@@ -44,9 +35,42 @@ class Mount:
     read_only: bool
 
 
+class Container(NamedTuple):
+    """A container, as far as storage goes.
+
+    Attributes:
+        raw: as it is in the pod; not to be changed.
+        sidecar: an init container that goes on beside the workload (a native sidecar).
+        mounts: in the order of `volumeMounts`.
+        devices: the volumes that it has as block devices, and the paths of these.
+    """
+
+    raw: Json
+    name: str
+    sidecar: bool
+    mounts: tuple[Mount, ...]
+    devices: tuple[tuple[str, str], ...]
+
+
 def normalised(path: str) -> str:
-    """A mount path as the runtime takes it: absolute, without `.`, `..` and double slashes."""
-    return posixpath.normpath("/" + path.lstrip("/"))
+    """A path as the runtime takes it: absolute, without `.`, `..`, double slashes, common links."""
+    found = posixpath.normpath("/" + path.lstrip("/"))
+    if found.startswith("/var/"):
+        for link, target in _LINKS:
+            if covers(link, found):
+                return target + found[len(link) :]
+    return found
+
+
+def spelled(path: str, like: str) -> str:
+    """A normalised path by the link through which `like` goes, if it goes through one.
+
+    The verifier's image need not have the link, and the policy's path must exist in it.
+    """
+    for link, target in _LINKS:
+        if covers(link, like) and covers(target, path):
+            return link + path[len(target) :]
+    return path
 
 
 def covers(outer: str, inner: str) -> bool:
@@ -54,83 +78,66 @@ def covers(outer: str, inner: str) -> bool:
     return outer in (inner, "/") or inner.startswith(f"{outer}/")
 
 
-def mounts_of(container: Json) -> list[Mount]:
-    """The volume mounts of a container.
+def read(container: Json, *, init: bool) -> Container:
+    """Reads a container of a pod; `init` for one of its init containers.
 
     Raises:
-        Unfit: they are not what Kubernetes takes, or two of them hide each other. The API server
+        Unfit: it is not what Kubernetes takes, or two of its mounts hide each other. The API server
             takes `/data` and `/data/` for two places; the runtime puts one over the other.
     """
-    found = [
-        Mount(
-            path=normalised(text(each, "mountPath")),
-            volume=text(each, "name"),
-            sub_path=text(each, "subPath", default="") or text(each, "subPathExpr", default=""),
-            expanded="subPathExpr" in each,
-            read_only=flag(each, "readOnly"),
-        )
-        for each in objects(container, "volumeMounts")
-    ]
-    paths = [mount.path for mount in found]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise Unfit(f"{text(container, 'name')} mounts two volumes at {path}")
-    return found
+    name = text(container, "name")
+    mounts = tuple([_mount(each) for each in objects(container, "volumeMounts")])
+    paths = [mount.path for mount in mounts]
+    if len(set(paths)) < len(paths):
+        twice = next(path for path in paths if paths.count(path) > 1)
+        raise Unfit(f"{name} mounts two volumes at {twice}")
+    devices = tuple(
+        [
+            (text(each, "name"), normalised(text(each, "devicePath")))
+            for each in objects(container, "volumeDevices")
+        ]
+    )
+    sidecar = init and container.get("restartPolicy") == "Always"
+    return Container(container, name, sidecar, mounts, devices)
 
 
-def view(container: Json, path: str) -> tuple[Mount, ...]:
-    """The mounts that decide what a container sees at `path`; none if its image alone does.
+def _mount(raw: Json) -> Mount:
+    return Mount(
+        path=normalised(text(raw, "mountPath")),
+        volume=text(raw, "name"),
+        sub_path=text(raw, "subPath", default="") or text(raw, "subPathExpr", default=""),
+        expanded="subPathExpr" in raw,
+        read_only=flag(raw, "readOnly"),
+    )
+
+
+def view(container: Container, path: str) -> tuple[str, list[Mount]]:
+    """The mounts that decide what a container sees at `path`, and the outermost place of these.
 
     That is every mount in the outermost one that covers the path: whoever writes one further out
-    can move what is mounted in it, and a link in the model may lead to one beside it.
+    can move what is mounted in it, and a link in the model may lead to one beside it. There are
+    none if the container's image alone decides.
     """
-    mounts = sorted(mounts_of(container))
-    outer = min((mount.path for mount in mounts if covers(mount.path, path)), default=path)
-    return tuple(mount for mount in mounts if covers(outer, mount.path))
+    outer = path
+    for mount in container.mounts:
+        # Of the paths that cover one path, the shortest is outermost.
+        if len(mount.path) < len(outer) and covers(mount.path, path):
+            outer = mount.path
+    return outer, sorted([mount for mount in container.mounts if covers(outer, mount.path)])
 
 
-def storage(volume: Json) -> tuple[str, str]:
-    """What kind of storage a volume is, and which; equal for two volumes of the same source."""
-    name = text(volume, "name")
-    kinds = sorted(key for key in volume if key != "name")
-    if len(kinds) != 1:
-        raise Unfit(f"volume {name!r} has {len(kinds)} sources where one is wanted")
-    (kind,) = kinds
-    source = volume[kind]
-    if kind in _OWN or not isinstance(source, dict):
-        return kind, name
-    if kind == "persistentVolumeClaim":
-        return kind, text(source, "claimName")
-    if kind == "hostPath":
-        return kind, normalised(text(source, "path"))
-    # `readOnly` says how it is mounted, not what it is.
-    return kind, json.dumps({k: v for k, v in source.items() if k != "readOnly"}, sort_keys=True)
+def require_nothing_else(container: Container, outer: str) -> None:
+    """Refuses a container below whose mount at `outer` the runtime would put something of its own.
 
-
-def same_storage(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Whether what is written to one can be read from the other."""
-    if one[0] == other[0] == "hostPath":
-        return covers(one[1], other[1]) or covers(other[1], one[1])
-    return one == other
-
-
-def can_hold_a_model(volume: Json, handed: Collection[str]) -> bool:
-    """Whether a model may be in a volume.
-
-    Args:
-        volume: of the pod.
-        handed: the volumes that an init container shares with one that goes on running; an
-            emptyDir starts empty, and holds a model only if it is among them.
+    Raises:
+        Unfit: its termination message or a block device would lie there.
     """
-    kind, _ = storage(volume)
-    if kind == "emptyDir":
-        return text(volume, "name") in handed
-    return kind not in _SETTINGS
-
-
-def storages(spec: Json) -> Stores:
-    """The storage behind each volume of a pod, by the volume's name."""
-    found = {text(volume, "name"): storage(volume) for volume in objects(spec, "volumes")}
-    if len(found) != len(objects(spec, "volumes")):
-        raise Unfit("two volumes have the same name")
-    return found
+    message = text(container.raw, "terminationMessagePath", default="") or _TERMINATION
+    own = [("terminationMessagePath", normalised(message))]
+    own += [("devicePath", path) for _, path in container.devices]
+    for field, path in own:
+        if covers(outer, path) or covers(path, outer):
+            raise Unfit(
+                f"{container.name} has its {field} {path} where it mounts what is verified: choose "
+                "another"
+            )

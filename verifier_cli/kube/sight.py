@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from verifier_cli.kube.mounts import Mount, can_hold_a_model, covers, mounts_of, view
+from verifier_cli.kube.mounts import covers, normalised, require_nothing_else, spelled, view
 from verifier_cli.kube.names import POLICIES, TOKEN
 from verifier_cli.kube.shapes import Unfit, objects, text
+from verifier_cli.kube.storage import can_hold_a_model
 from verifier_cli.policy import Certificate, Key, Material
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from verifier_cli.config.manifest import Validation
-    from verifier_cli.kube.mounts import Stores
+    from verifier_cli.kube.mounts import Container, Mount
+    from verifier_cli.kube.storage import Stores
     from verifier_cli.policy import Signer
 
 Json = dict[str, Any]
+
+# Where nothing of the pod may be mounted in the verifier.
+_TAKEN = tuple((path, normalised(path)) for path in (POLICIES, TOKEN))
+
+
+class Sight(NamedTuple):
+    """The mounts that decide what is at a path, and the first container that has them."""
+
+    container: str
+    mounts: list[Mount]
+
+
+Sights = dict[str, Sight]
 
 
 def model_paths(validations: Sequence[Validation]) -> list[str]:
@@ -39,27 +54,27 @@ def _material(signer: Signer) -> Material:
     return signer.trust_root or Material()
 
 
-def roots_of(spec: Json, serving: Sequence[Json], validations: Sequence[Validation]) -> list[str]:
+def roots_of(
+    spec: Json,
+    inits: Sequence[Container],
+    serving: Sequence[Container],
+    validations: Sequence[Validation],
+) -> list[str]:
     """Where models are discovered if a policy names no path: what may hold one is mounted there.
 
     Args:
         spec: of the pod.
+        inits: its init containers.
         serving: the containers that go on running, which could load a model.
+        validations: that the pod is under.
     """
     if all(model.path for each in validations for model in each.policy.models):
         return []
     # Read-only or not: what comes after the verifier is made read-only, and must count again.
-    handed = {
-        mount.volume
-        for init in objects(spec, "initContainers")
-        for mount in mounts_of(init)
-        if any(
-            text(each, "name") != text(init, "name") and _mounts(each, mount.volume)
-            for each in serving
-        )
-    }
-    fit = {text(v, "name") for v in objects(spec, "volumes") if can_hold_a_model(v, handed)}
-    found = sorted({m.path for each in serving for m in mounts_of(each) if m.volume in fit})
+    handed = handed_over(inits, serving)
+    volumes = objects(spec, "volumes")
+    fit = {text(volume, "name") for volume in volumes if can_hold_a_model(volume, handed)}
+    found = sorted({m.path for each in serving for m in each.mounts if m.volume in fit})
     if not found:
         raise Unfit("no volume of the pod can hold a model, and the validation names no model path")
     if any(sign in path for path in found for sign in ":$"):
@@ -67,30 +82,52 @@ def roots_of(spec: Json, serving: Sequence[Json], validations: Sequence[Validati
     return found
 
 
-def _mounts(container: Json, volume: str) -> bool:
-    return any(mount.volume == volume for mount in mounts_of(container))
+def handed_over(inits: Iterable[Container], serving: Sequence[Container]) -> set[str]:
+    """The volumes that one of `inits` shares with another container, which goes on running."""
+    return {
+        mount.volume
+        for init in inits
+        for mount in init.mounts
+        for each in serving
+        if each.name != init.name and any(other.volume == mount.volume for other in each.mounts)
+    }
 
 
-def shared_mounts(containers: Sequence[Json], paths: Sequence[str], stores: Stores) -> list[Mount]:
-    """The mounts that show every path as each container sees it that sees it at all."""
-    found: dict[str, Mount] = {}
+def sights(containers: Sequence[Container], paths: Iterable[str], stores: Stores) -> Sights:
+    """By path what every container sees there that sees it at all.
+
+    Raises:
+        Unfit: none does, two see different things, or the verifier could not mount it as they do.
+    """
+    found: Sights = {}
     for path in paths:
-        views: dict[tuple[object, ...], tuple[str, tuple[Mount, ...]]] = {}
         for container in containers:
-            mounts = view(container, path)
-            if mounts:
-                key = tuple((m.path, m.volume, m.sub_path, m.expanded) for m in mounts)
-                views.setdefault(key, (text(container, "name"), mounts))
-        if not views:
+            _add(found, path, container)
+        if path not in found:
             raise Unfit(f"no container mounts a volume at {path}, which the validation names")
-        if len(views) > 1:
-            names = " and ".join(name for name, _ in list(views.values())[:2])
-            raise Unfit(f"the containers {names} see different things at {path}")
-        ((name, mounts),) = views.values()
-        for mount in mounts:
-            _check(name, mount, stores)
-            found[mount.path] = mount
-    return [found[path] for path in sorted(found)]
+        for mount in found[path].mounts:
+            _check(found[path].container, mount, stores)
+    return found
+
+
+def require_agreement(containers: Sequence[Container], found: Sights) -> None:
+    """Refuses containers of which one sees something else than what was found, or of its own."""
+    for container in containers:
+        for path in found:
+            _add(found, path, container)
+
+
+def _add(found: Sights, path: str, container: Container) -> None:
+    outer, mounts = view(container, normalised(path))
+    if not mounts:
+        return
+    require_nothing_else(container, outer)
+    known = found.setdefault(path, Sight(container.name, mounts))
+    # Whether they are read-only does not matter here: it is the last of a mount's parts.
+    if [mount[:-1] for mount in known.mounts] != [mount[:-1] for mount in mounts]:
+        raise Unfit(
+            f"the containers {known.container} and {container.name} see different things at {path}"
+        )
 
 
 def _check(name: str, mount: Mount, stores: Stores) -> None:
@@ -99,6 +136,21 @@ def _check(name: str, mount: Mount, stores: Stores) -> None:
         raise Unfit(f"{name} mounts a subPathExpr at {mount.path}: use subPath")
     if mount.volume not in stores:
         raise Unfit(f"{name} mounts {mount.volume!r}, which is no volume of the pod")
-    for taken in (POLICIES, TOKEN):
-        if covers(mount.path, taken) or covers(taken, mount.path):
+    for taken, place in _TAKEN:
+        if covers(mount.path, place) or covers(place, mount.path):
             raise Unfit(f"{name} mounts a volume at {mount.path}, where {taken} has to be")
+
+
+def volumes_of(found: Sights) -> set[str]:
+    """The names of the volumes that were found."""
+    return {mount.volume for sight in found.values() for mount in sight.mounts}
+
+
+def mounts_for(found: Mapping[str, Sight]) -> list[Mount]:
+    """The mounts by which the verifier sees all that was found, sorted by path."""
+    mounts = {
+        (place := spelled(mount.path, path)): mount._replace(path=place)
+        for path, sight in found.items()
+        for mount in sight.mounts
+    }
+    return [mounts[path] for path in sorted(mounts)]

@@ -4,65 +4,127 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from verifier_cli.kube.mounts import mounts_of, same_storage
-from verifier_cli.kube.shapes import Unfit, objects, text
+from verifier_cli.kube.shapes import Unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from verifier_cli.kube.mounts import Held, Mount, Stores
+    from verifier_cli.kube.mounts import Container, Mount
+    from verifier_cli.kube.storage import Held, Stores
 
 Json = dict[str, Any]
 
-
-def place(inits: Sequence[Json], stores: Stores, held: Held) -> int:
-    """Where the verifier goes: after the last init container that can write a model, else first."""
-    found = 0
-    for index, container in enumerate(inits):
-        if not is_sidecar(container) and any(not m.read_only for m in _of(container, stores, held)):
-            found = index + 1
-    for container in inits[:found]:
-        if is_sidecar(container) and _of(container, stores, held):
-            raise Unfit(
-                f"the sidecar {text(container, 'name')} mounts the model and starts before it was "
-                f"written by {text(inits[found - 1], 'name')}: put it after that"
-            )
-    return found
+# By /proc/PID such a sidecar opens what a downloader has mounted for writing, without any help from
+# that, and keeps it open when the downloader is gone; or it changes the verifier's memory. Who
+# starts after the verifier gains nothing by it: no mount of a model can be written any more.
+_BESIDE = (
+    "the sidecar {sidecar} runs beside {last} and the verifier, and could get at what they have "
+    "open: take shareProcessNamespace and hostPID away, or put the sidecar after {last}"
+)
 
 
-def close(container: Json, stores: Stores, held: Held, *, keep: bool) -> list[str]:
-    """Takes the writing away from a container that runs after the verdict, or warns of it."""
-    name = text(container, "name")
-    for device in objects(container, "volumeDevices"):
-        if _holds(text(device, "name"), stores, held):
-            raise Unfit(f"{name} has the block device of the model's volume, below any file")
+def place(inits: Sequence[Container], models: Held, others: Held, *, shared_processes: bool) -> int:
+    """Where the verifier goes: after the last init container that writes what it reads, else first.
+
+    Args:
+        inits: the init containers, without the verifier.
+        models: the volumes of models.
+        others: the volumes of signatures and trust material.
+        shared_processes: containers of the pod see each other's processes.
+
+    Raises:
+        Unfit: a sidecar that runs before the verifier could load the model or write it later.
+    """
+    at = 0
+    for index, each in enumerate(inits):
+        if not each.sidecar and _writes(each, models.writable | others.writable):
+            at = index + 1
+    for each in inits[:at]:
+        if each.sidecar:
+            if _touches(each, models.every):
+                raise Unfit(
+                    f"the sidecar {each.name} mounts the model and starts before all of it was "
+                    f"written by {inits[at - 1].name}: put it after that"
+                )
+            if shared_processes:
+                raise Unfit(_BESIDE.format(sidecar=each.name, last=inits[at - 1].name))
+    return at
+
+
+def closed(
+    container: Container, models: Held, stores: Stores, *, keep: bool
+) -> tuple[Json, list[str]]:
+    """A container that runs after the verdict, without the means to change the model; warnings.
+
+    Args:
+        container: it is not changed itself.
+        models: the volumes of models.
+        stores: what is behind the volumes.
+        keep: its mounts are left as they are, with a warning for each that can write.
+    """
+    if any(volume in models.every for volume, _ in container.devices):
+        raise Unfit(
+            f"{container.name} has the block device of the model's volume, below any file: take it "
+            "away"
+        )
+    if not _touches(container, models.every):
+        return container.raw, []
     warnings: list[str] = []
-    for each, mount in zip(objects(container, "volumeMounts"), mounts_of(container), strict=True):
-        if _holds(mount.volume, stores, held) and not mount.read_only:
-            if keep:
-                warnings.append(f"{name} can change the model at {mount.path} after its check")
-            else:
-                each["readOnly"] = True
-    return warnings
+    raws: list[Json] = []
+    for raw, mount in zip(container.raw["volumeMounts"], container.mounts, strict=True):
+        if mount.volume not in models.every:
+            raws.append(raw)
+        elif keep:
+            raws.append(raw)
+            warnings += _kept(container.name, raw, mount)
+        else:
+            raws.append(_read_only(container.name, raw, mount, stores))
+            if mount.volume in models.perhaps and not mount.read_only:
+                warnings.append(
+                    f"{container.name} gets {mount.volume} at {mount.path} read-only, since it may "
+                    "be the storage of the model under another name"
+                )
+    return {**container.raw, "volumeMounts": raws}, warnings
 
 
-def early_readers(before: Sequence[Json], stores: Stores, held: Held) -> list[str]:
-    """The names of init containers that read a model before it is checked."""
+def _kept(name: str, raw: Json, mount: Mount) -> list[str]:
+    if not mount.read_only:
+        return [f"{name} can change the model at {mount.path} after its check"]
+    if raw.get("mountPropagation") in (None, "None"):
+        return []
+    return [f"{name} can get another model mounted at {mount.path} after its check"]
+
+
+def _read_only(name: str, raw: Json, mount: Mount, stores: Stores) -> Json:
+    if raw.get("mountPropagation") not in (None, "None"):
+        raise Unfit(
+            f"{name} mounts the model at {mount.path} with mountPropagation, and would see what is "
+            "mounted there after the check: leave it out, or give the validation mounts: Preserve"
+        )
+    if stores[mount.volume].kind != "hostPath":
+        return raw if mount.read_only else {**raw, "readOnly": True}
+    # What a node has mounted below the directory would stay writable. API servers that do not know
+    # the field drop it; other volumes do without, for manifests that older ones must take.
+    wanted = "Enabled" if raw.get("recursiveReadOnly") == "Enabled" else "IfPossible"
+    return {**raw, "readOnly": True, "recursiveReadOnly": wanted}
+
+
+def early_readers(before: Sequence[Container], models: Held) -> list[str]:
+    """A warning for every init container that reads a model before it is checked."""
     return [
-        text(container, "name")
-        for container in before
-        if (mounts := _of(container, stores, held)) and all(m.read_only for m in mounts)
+        f"{each.name} reads the model before its check"
+        for each in before
+        if _touches(each, models.every) and not _writes(each, models.writable)
     ]
 
 
-def is_sidecar(container: Json) -> bool:
-    """Whether an init container goes on beside the workload (a native sidecar)."""
-    return container.get("restartPolicy") == "Always"
+def _touches(container: Container, volumes: Collection[str]) -> bool:
+    return any(mount.volume in volumes for mount in container.mounts) or any(
+        volume in volumes for volume, _ in container.devices
+    )
 
 
-def _of(container: Json, stores: Stores, held: Held) -> list[Mount]:
-    return [mount for mount in mounts_of(container) if _holds(mount.volume, stores, held)]
-
-
-def _holds(volume: str, stores: Stores, held: Held) -> bool:
-    return volume in stores and any(same_storage(stores[volume], each) for each in held)
+def _writes(container: Container, volumes: Collection[str]) -> bool:
+    return any(
+        not mount.read_only and mount.volume in volumes for mount in container.mounts
+    ) or any(volume in volumes for volume, _ in container.devices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,79 @@ def test_a_warning_goes_to_standard_error(tmp_path: Path) -> None:
     given = write(tmp_path / "all.yaml", policy, labelled())
     ended = process("inject", "-f", given, "--image", IMAGE)
     assert ended.stderr == b"warning: server can change the model at /data after its check\n"
+
+
+def test_a_list_is_unpacked(tmp_path: Path) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": [labelled(), labelled()]}
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps(listed), encoding="utf-8")
+    made = injected("-f", path, "-f", POLICY)
+    assert [order(each) for each in made] == [[CONTAINER], [CONTAINER]]
+
+
+def told(*arguments: str | Path, code: int = 0) -> str:
+    ended = process("inject", *arguments, "--image", IMAGE)
+    assert ended.returncode == code, ended.stderr
+    return ended.stderr.decode()
+
+
+def placed(namespace: str, label: str = "key") -> tuple[Json, Json]:
+    """A validation in a namespace, and a pod that names none."""
+    policy = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
+    policy["metadata"]["namespace"] = namespace
+    return policy, labelled(label)
+
+
+def test_a_namespace_for_what_names_none(tmp_path: Path) -> None:
+    given = write(tmp_path / "all.yaml", *placed("prod"))
+    assert order(*injected("-f", given, "-n", "prod")) == [CONTAINER]
+    assert "in namespace default" in told("-f", given, code=3)
+    assert "in namespace test" in told("-f", given, "--namespace=test", code=3)
+
+
+def test_a_validation_without_a_namespace_is_where_it_is_put(tmp_path: Path) -> None:
+    pod_there = labelled()
+    pod_there["metadata"]["namespace"] = "there"
+    given = write(tmp_path / "all.yaml", pod_there)
+    assert order(*injected("-f", given, "-f", POLICY)) == [CONTAINER]
+    assert "in namespace there" in told("-f", given, "-f", POLICY, "-n", "here", code=3)
+
+
+def test_a_validation_that_is_for_nothing_is_told(tmp_path: Path) -> None:
+    elsewhere, one = placed("elsewhere", label="true")
+    elsewhere["metadata"]["name"] = "other"
+    given = write(tmp_path / "all.yaml", elsewhere, one)
+    wanted = (
+        "warning: the ModelValidation other of namespace elsewhere is for none of these objects\n"
+    )
+    assert told("-f", given, "-f", POLICY) == wanted
+
+
+def test_a_label_that_would_be_passed_by_is_an_error(tmp_path: Path) -> None:
+    template = {"spec": {"template": labelled()}, "metadata": {"name": "r"}}
+    rollout = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", **template}
+    said = told("-f", write(tmp_path / "x.yaml", rollout), "-f", POLICY, code=3)
+    assert "Rollout r: it carries the label" in said
+
+
+def test_an_object_without_metadata_is_named_by_its_kind(tmp_path: Path) -> None:
+    odd: Json = {"kind": "Deployment", "metadata": None, "spec": []}
+    said = told("-f", write(tmp_path / "x.yaml", odd), "-f", POLICY, code=3)
+    assert "Deployment: spec is not an object" in said
+    said = told("-f", write(tmp_path / "x.yaml", {"kind": "List", "items": [1]}), code=3)
+    assert "List: items is not a list of objects" in said
+
+
+@pytest.mark.parametrize("depth", [50, 150, 300, 600, 900])
+def test_however_deep_it_nests_it_is_read_or_refused(tmp_path: Path, depth: int) -> None:
+    made = labelled()
+    made["spec"]["odd"] = "deep"
+    path = tmp_path / "deep.yaml"
+    text = yaml.safe_dump(made).replace("odd: deep", f"odd: {'[' * depth}{']' * depth}")
+    path.write_text(text, encoding="utf-8")
+    ended = process("inject", "-f", path, "-f", POLICY, "--image", IMAGE)
+    assert ended.returncode in (0, 3), ended.stderr
+    assert b"nests too deeply" in ended.stderr or ended.returncode == 0
 
 
 @pytest.mark.parametrize(

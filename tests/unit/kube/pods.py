@@ -19,6 +19,7 @@ KEY = (Path(__file__).parents[3] / "testdata/trust/key.pub").read_text(encoding=
 IMAGE = f"registry.example.com/verifier@sha256:{'0' * 64}"
 SETTINGS = Settings(IMAGE)
 PATH = "/data/model"
+LABEL = "validation.ml.sigstore.dev/ml"
 CLAIM = {"persistentVolumeClaim": {"claimName": "models"}}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.kube.pods import CLAIM, pod, validation
+from tests.unit.kube.pods import CLAIM, container, mount, pod, validation
 from verifier_cli.kube.choice import Namespace, validations_for
 from verifier_cli.kube.names import ENFORCE
 from verifier_cli.kube.shapes import Unfit
@@ -21,6 +21,7 @@ PREDECESSOR = "rhtas.redhat.com"
 HERE = Namespace("here", {"team": "a"})
 ENFORCED = Namespace("here", {ENFORCE: "true"})
 CLUSTER = "ClusterModelValidation"
+EMPTY: Json = {"emptyDir": {}}
 
 
 def pod_with(labels: dict[str, str]) -> Json:
@@ -109,6 +110,25 @@ def test_bypass_6_an_enforced_namespace_wants_models_verified() -> None:
         validations_for(image, ENFORCED, [])
     harmless = pod(models={"emptyDir": {}})
     assert validations_for(harmless, ENFORCED, []) == []
+
+
+FILL = container("fill", mount("/out"))
+HARMLESS: dict[str, Json] = {
+    "scratch": pod(container("a", mount()), models=EMPTY),
+    "scratch for two": pod(container("a", mount()), container("b", mount()), models=EMPTY),
+    "what an init container keeps for itself": pod(container("a"), inits=(FILL,), models=EMPTY),
+    "what a sidecar shares": pod(
+        container("a", mount()), inits=({**FILL, "restartPolicy": "Always"},), models=EMPTY
+    ),
+    "settings": pod(models={"configMap": {"name": "c"}}, s={"secret": {"secretName": "s"}}),
+    "secrets by a driver": pod(models={"csi": {"driver": "secrets-store.csi.k8s.io"}}),
+    "identities by a driver": pod(models={"csi": {"driver": "csi.spiffe.io"}}),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_an_enforced_namespace_lets_in_what_holds_no_model(name: str) -> None:
+    assert validations_for(HARMLESS[name], ENFORCED, []) == []
 
 
 def test_bypass_6_a_cluster_validation_picks_unlabelled_pods_there() -> None:

@@ -122,6 +122,15 @@ def test_trust_material_in_the_pod_is_seen_too() -> None:
     assert "/trust/ca.pem" in refused(pod(), validation(signers=[signer]))
 
 
+def test_a_trust_root_in_the_pod_is_seen_too() -> None:
+    keyless = {"identity": "a@b.c", "issuer": "https://i.example.com"}
+    signers = [{"sigstore": {**keyless, "trustRoot": {"path": "/trust/root.json"}}}]
+    trusting = container("server", mount(), mount("/trust", "trust"))
+    made = inject(pod(trusting, trust={"configMap": {"name": "t"}}), validation(signers=signers))
+    assert mounts(made, CONTAINER)["/trust"] == ("trust", True)
+    assert inject(pod(), validation(signers=[{"sigstore": keyless}]))
+
+
 def test_a_signature_outside_of_the_model() -> None:
     outside = {"path": PATH, "signaturePath": "/signatures/model.sig"}
     assert "/signatures/model.sig" in refused(pod(), validation(model=outside))
@@ -204,6 +213,62 @@ def test_bypass_1_an_id_that_was_set_cannot_be_changed() -> None:
     assert "is not what would be injected" in refused(made)
 
 
+TOKEN_OF_A_CLOUD = mount("/var/run/secrets/eks.amazonaws.com/serviceaccount", "cloud-token")
+
+
+def test_bypass_1_what_other_webhooks_add_to_it_is_taken_out_and_told() -> None:
+    once = inject(pod())
+    made = copy.deepcopy(once)
+    verifier(made)["env"].insert(0, {"name": "AWS_ROLE_ARN", "value": "x"})
+    verifier(made)["volumeMounts"].append(TOKEN_OF_A_CLOUD)
+    assert inject(made) == once
+    (warning,) = warnings(made)
+    assert warning == (
+        "model-validation takes nothing from others: AWS_ROLE_ARN, "
+        "/var/run/secrets/eks.amazonaws.com/serviceaccount left out"
+    )
+
+
+def test_bypass_1_a_pin_that_is_set_twice_is_set_once() -> None:
+    made = inject(pod())
+    verifier(made)["env"].append({"name": "MODEL_VERIFY_POLICY_SHA256", "value": ""})
+    assert inject(made) == inject(pod())
+
+
+def test_bypass_1_what_the_cluster_chose_stays_as_it_wrote_it() -> None:
+    settings = Settings(IMAGE, user=None)
+    made = inject(pod(), settings=settings)
+    verifier(made)["resources"] = {"limits": {"cpu": "1", "memory": "134217728"}}
+    verifier(made)["imagePullPolicy"] = "Always"
+    verifier(made)["securityContext"] |= {"runAsUser": 7, "seLinuxOptions": {"level": "s0:c1,c2"}}
+    assert inject(made, settings=settings) == made
+
+
+def test_bypass_1_what_the_api_server_adds_beside_it_moves_nothing() -> None:
+    made = inject(pod())
+    made["spec"]["volumes"].append({"name": "kube-api-access-x", "projected": {"sources": []}})
+    assert inject(made) == made
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"claims": [{"name": "gpu"}]},
+        {"limits": {"example.com/device": "1"}},
+        {"requests": {"cpu": "1", "hugepages-2Mi": "2Mi"}},
+    ],
+)
+def test_bypass_1_devices_for_the_verifier_are_refused(resources: Json) -> None:
+    made = inject(pod())
+    verifier(made)["resources"] = resources
+    assert "is not what would be injected" in refused(made)
+    asked = validation(resources={"requests": {"hugepages-2Mi": "2Mi"}})
+    if "requests" in resources:
+        made = inject(pod(), asked)
+        verifier(made)["resources"] = resources
+        assert inject(made, asked) == made
+
+
 # Bypass 2: order.
 
 
@@ -241,6 +306,27 @@ def test_bypass_2_a_sidecar_that_would_load_it_early_is_refused() -> None:
 def test_bypass_2_who_reads_it_early_is_told() -> None:
     inits = (container("peek", mount(readOnly=True)), container("download", mount()))
     assert warnings(pod(inits=inits)) == ("peek reads the model before its check",)
+
+
+def test_bypass_2_it_waits_for_the_signature_and_the_anchors_too() -> None:
+    outside = validation(model={"path": PATH, "signaturePath": "/signatures/model.sig"})
+    server = container("server", mount(), mount("/signatures", "fetched"))
+    fetch = container("fetch", mount("/out", "fetched"))
+    made = inject(pod(server, inits=(fetch, container("other")), fetched=EMPTY), outside)
+    assert order(made) == ["fetch", CONTAINER, "other"]
+    assert mounts(made, "server")["/signatures"] == ("fetched", False)
+    # Nobody fetches what nobody can write.
+    secret = {"secret": {"secretName": "s"}}
+    assert order(inject(pod(server, inits=(fetch,), fetched=secret), outside))[0] == CONTAINER
+
+
+def test_bypass_2_a_sidecar_that_sees_no_processes_may_run_before() -> None:
+    proxy = container("proxy", **SIDECAR)
+    downloaded = pod(inits=(proxy, container("download", mount())))
+    assert order(inject(downloaded)) == ["proxy", "download", CONTAINER]
+    shared = pod(inits=(proxy,))
+    shared["spec"]["shareProcessNamespace"] = True
+    assert order(inject(shared)) == [CONTAINER, "proxy"]
 
 
 def test_bypass_2_the_same_claim_under_another_name_is_written_too() -> None:
@@ -302,6 +388,30 @@ def test_bypass_3_the_same_export_however_it_is_named() -> None:
     export = {"nfs": {"server": "nas", "path": "/models", "readOnly": True}}
     again = {"nfs": {"path": "/models", "server": "nas"}}
     assert mounts(inject(pod(server, models=export, again=again)), "server")["/again"][1] is True
+
+
+def test_bypass_3_mounts_on_the_node_are_read_only_as_deep_as_can_be() -> None:
+    strict = mount(readOnly=True, recursiveReadOnly="Enabled")
+    lax = mount("/other", readOnly=True, recursiveReadOnly="Disabled")
+    made = inject(pod(container("server", strict, lax), models={"hostPath": {"path": "/srv"}}))
+    (server,) = made["spec"]["containers"]
+    assert server["volumeMounts"] == [
+        strict,
+        {**lax, "recursiveReadOnly": "IfPossible"},
+    ]
+    # Elsewhere nothing is mounted below, and API servers before 1.30 do not know the field.
+    (server,) = inject(pod())["spec"]["containers"]
+    assert server["volumeMounts"] == [mount(readOnly=True)]
+
+
+def test_bypass_3_a_mount_that_may_arrive_later_is_told_if_it_is_preserved() -> None:
+    server = container("server", mount(readOnly=True, mountPropagation="HostToContainer"))
+    preserve = validation(mounts="Preserve")
+    assert warnings(pod(server), preserve) == (
+        "server can get another model mounted at /data after its check",
+    )
+    none = container("server", mount(readOnly=True, mountPropagation="None"))
+    assert warnings(pod(none)) == warnings(pod(none), preserve) == ()
 
 
 # Bypass 4: what is seen.
@@ -385,6 +495,35 @@ def test_bypass_4_two_mounts_at_one_place_are_refused(path: str) -> None:
     assert refused(made) == "server mounts two volumes at /data"
 
 
+@pytest.mark.parametrize("path", ["/run/model", "/var/run/model"])
+@pytest.mark.parametrize("mounted", ["/run/model", "/var/run/model"])
+def test_bypass_4_a_link_that_images_have_leads_to_one_place(path: str, mounted: str) -> None:
+    made = inject(pod(container("server", mount(mounted))), validation(model={"path": path}))
+    # Spelled as the policy has it: the verifier's image need not have the link.
+    assert mounts(made, CONTAINER)[path] == ("models", True)
+
+
+def test_bypass_4_a_link_leads_to_the_token_too() -> None:
+    path = "/run/secrets/kubernetes.io/serviceaccount"
+    made = pod(container("server", mount(path)))
+    assert "has to be" in refused(made, validation(model={"path": f"{path}/model"}))
+
+
+@pytest.mark.parametrize("path", ["/dev/termination-log", None, "/data-2/x"])
+def test_a_termination_message_elsewhere(path: str | None) -> None:
+    assert inject(pod(container("server", mount(), terminationMessagePath=path)))
+
+
+def test_bypass_4_the_usual_termination_message_in_a_model() -> None:
+    made = pod(container("server", mount("/dev")))
+    assert "terminationMessagePath" in refused(made, validation(model={"path": "/dev/model"}))
+
+
+def test_bypass_4_an_init_container_that_runs_later_has_none_either() -> None:
+    late = container("late", mount(readOnly=True), terminationMessagePath="/data/model/x")
+    assert "late has its terminationMessagePath" in refused(pod(inits=(late,)))
+
+
 def test_bypass_4_an_expression_is_refused() -> None:
     made = pod(container("server", mount(PATH, subPathExpr="$(POD_NAME)")))
     assert "subPathExpr" in refused(made)
@@ -427,6 +566,7 @@ def test_models_are_discovered_where_a_volume_can_hold_one() -> None:
         mount("/secret", "secret"),
         mount("/projected", "projected"),
         mount("/downward", "downward"),
+        mount("/vault", "vault"),
     )
     made = pod(
         server,
@@ -440,6 +580,7 @@ def test_models_are_discovered_where_a_volume_can_hold_one() -> None:
         secret={"secret": {"secretName": "s"}},
         projected={"projected": {"sources": []}},
         downward={"downwardAPI": {}},
+        vault={"csi": {"driver": "secrets-store.csi.k8s.io"}},
     )
     roots = variables(inject(made, DISCOVERY))["MODEL_VERIFY_ROOTS"]
     assert roots == "/claim:/csi:/filled:/host:/image"
@@ -493,8 +634,52 @@ MALFORMED: dict[str, Json] = {
     "is for Windows": {"os": {"name": "windows"}},
     "mountPath is not a text": {"containers": [container("a", {"name": "models"})]},
     "name is not a text": {"initContainers": [{"image": "x"}]},
+    "hostPID is neither true nor false": {"hostPID": "yes"},
+    "capabilities of a are not a list of texts": {
+        "containers": [
+            container("a", mount(), securityContext={"capabilities": {"add": {"ALL": 1}}})
+        ]
+    },
+    "driver is not a text": {"volumes": [{"name": "a", "csi": {"driver": 1}}]},
     "readOnly is neither true nor false": {"containers": [container("a", mount(readOnly="no"))]},
 }
+
+
+def deep() -> list[Any]:
+    found: list[Any] = []
+    for _ in range(100_000):
+        found = [found]
+    return found
+
+
+DEEP: dict[str, Json] = {
+    "name": {"initContainers": [container(deep())]},  # type: ignore[arg-type]
+    "capabilities": {
+        "containers": [container("a", mount(), securityContext={"capabilities": {"add": deep()}})]
+    },
+    "sources": {"volumes": [{"name": deep()}]},
+    "driver": {"volumes": [{"name": "models", "csi": {"driver": deep()}}]},
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_however_deep_a_pod_nests_it_is_judged(name: str) -> None:
+    made = pod()
+    made["spec"].update(DEEP[name])
+    assert refused(made)
+
+
+def test_however_deep_it_nests_what_does_not_matter_stays() -> None:
+    odd = deep()
+    made = pod(container("server", mount(), odd=odd), models={"nfs": {"odd": odd}}, odd={"x": {}})
+    made["spec"]["odd"] = odd
+    assert inject(made)["spec"]["odd"] is odd
+    once = inject(made)
+    verifier(once)["args"] = odd
+    assert "is not what would be injected" in refused(once)
+    once = inject(made)
+    verifier(once)["env"].append({"name": odd})
+    assert "name is not a text" in refused(once)
 
 
 @pytest.mark.parametrize("message", MALFORMED)
