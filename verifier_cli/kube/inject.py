@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from verifier_cli.kube import caution
 from verifier_cli.kube.container import additions, container, renewed, volume
 from verifier_cli.kube.mounts import read
-from verifier_cli.kube.names import ANNOTATION, CONTAINER, VOLUME
+from verifier_cli.kube.names import ANNOTATION, CONTAINER, INJECTED, VOLUME
 from verifier_cli.kube.shapes import Unfit, child, flag, objects, texts
 from verifier_cli.kube.sight import (
     model_paths,
@@ -119,14 +119,19 @@ def _inject(
         # First, since the API server adds the token's last: injected again, it stays in its place.
         "volumes": [ours[1], *objects(spec, "volumes")],
     }
-    whole = {**pod, "metadata": _annotated(pod, validations), "spec": changed}
+    whole = {**pod, "metadata": _marked(pod, validations), "spec": changed}
     return Injection(whole, tuple(warnings))
 
 
-def _annotated(pod: Json, validations: Sequence[Validation]) -> Json:
+def _marked(pod: Json, validations: Sequence[Validation]) -> Json:
+    """The metadata with what people read, and what the controller looks for pods by."""
     pins = ",".join([f"{each.name}={each.policy.sha256}" for each in validations])
     metadata = child(pod, "metadata")
-    return {**metadata, "annotations": {**texts(metadata, "annotations"), ANNOTATION: pins}}
+    return {
+        **metadata,
+        "annotations": {**texts(metadata, "annotations"), ANNOTATION: pins},
+        "labels": {**texts(metadata, "labels"), INJECTED: "true"},
+    }
 
 
 # What is in the pod already.

@@ -154,7 +154,10 @@ def _verifier_image(pod: Json) -> list[object]:
 def _sentence(request: Request, reason: str) -> str:
     metadata = request.pod.get("metadata")
     known = metadata if isinstance(metadata, dict) else {}
-    name = known.get("name") or f"{known.get('generateName') or ''}…"
+    name, generated = known.get("name"), known.get("generateName")
+    # What is no text could be too deep to be shown.
+    if not isinstance(name, str) or not name:
+        name = f"{generated if isinstance(generated, str) else ''}…"
     return f"pod {request.namespace}/{name} is not let in: {reason}"
 
 

@@ -24,7 +24,7 @@ from tests.unit.kube.pods import (
 )
 from verifier_cli.kube.configmap import configmap_name
 from verifier_cli.kube.container import Settings
-from verifier_cli.kube.names import ANNOTATION, CONTAINER, POLICIES, TOKEN, VOLUME
+from verifier_cli.kube.names import ANNOTATION, CONTAINER, INJECTED, POLICIES, TOKEN, VOLUME
 from verifier_cli.kube.shapes import Unfit
 
 Json = dict[str, Any]
@@ -71,6 +71,7 @@ def test_every_policy_is_mounted_by_itself_and_pinned() -> None:
     for source in volume["projected"]["sources"]:
         (item,) = source["configMap"]["items"]
         assert item == {"key": "policy.json", "path": f"{source['configMap']['name']}/policy.json"}
+    assert made["metadata"]["labels"][INJECTED] == "true"
     pins = made["metadata"]["annotations"][ANNOTATION]
     assert pins == f"one={one.policy.sha256},other={other.policy.sha256}"
 

@@ -109,7 +109,7 @@ def test_a_status_that_cannot_be_read_verifies_nothing() -> None:
 
 def test_the_configmaps_of_a_pod() -> None:
     made = inject(pod())
-    (source,) = made["spec"]["volumes"][-1]["projected"]["sources"]
+    (source,) = made["spec"]["volumes"][0]["projected"]["sources"]
     assert configmaps_of(made) == {source["configMap"]["name"]}
     assert configmaps_of(pod()) == set()
     assert configmaps_of({"spec": {"volumes": "x"}}) == set()
