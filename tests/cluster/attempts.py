@@ -227,6 +227,10 @@ ATTEMPTS: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda p: add_everywhere(p, mount("/usr", "x"), x=EMPTY),
         "verifier mounts",
     ),
+    "two volumes at one path": (
+        lambda p: add_everywhere(p, mount("/data/", "x", readOnly=True), x=EMPTY),
+        "verifier mounts",
+    ),
     "something mounted into the policies": (
         lambda p: add_everywhere(p, mount("/etc/model-verify/x", "x"), x=EMPTY),
         "verifier mounts",

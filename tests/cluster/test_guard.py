@@ -268,18 +268,21 @@ def change(guarded: Guarded, pod_name: str, *more: str, **metadata: object) -> N
     _patch(guarded, pod_name, {"metadata": metadata}, "--type=merge", *more)
 
 
-def bind(guarded: Guarded, pod_name: str, **metadata: object) -> None:
+def bind(guarded: Guarded, pod_name: str, *, by: str = "pods/{}/binding", **what: object) -> None:
     namespace, name = pod_name.removeprefix("--namespace=").split()
     body = {
         "apiVersion": "v1",
         "kind": "Binding",
-        "metadata": {"name": name, **metadata},
+        "metadata": {"name": name, **what},
         "target": {"kind": "Node", "name": "n"},
     }
-    where = f"--raw=/api/v1/namespaces/{namespace}/pods/{name}/binding"
+    where = f"--raw=/api/v1/namespaces/{namespace}/{by.format(name)}"
     ran = guarded.server.kubectl("create", where, "--filename=-", stdin=body, check=False)
     if ran.returncode:
         raise Refused(ran.stderr)
+
+
+bind_as_of_old = functools.partial(bind, by="bindings")
 
 
 def debug(guarded: Guarded, pod_name: str, **fields: object) -> None:
@@ -288,14 +291,18 @@ def debug(guarded: Guarded, pod_name: str, **fields: object) -> None:
 
 
 def write_policy(
-    guarded: Guarded, namespace: str, *, name: str = "x-0123456789", as_editor: bool = False
+    guarded: Guarded,
+    namespace: str,
+    *,
+    name: str = "x-0123456789",
+    as_editor: bool = False,
+    how: tuple[str, ...] = ("create", "--dry-run=server"),
 ) -> None:
     metadata = {"name": name, "namespace": namespace}
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     body["data"] = {"policy.json": "{}"}
     editor = ("--as=someone", "--as-group=editors") if as_editor else ()
-    arguments = ("create", "--dry-run=server", "--filename=-", *editor)
-    ran = guarded.server.kubectl(*arguments, stdin=body, check=False)
+    ran = guarded.server.kubectl(*how, "--filename=-", *editor, stdin=body, check=False)
     if ran.returncode:
         raise Refused(ran.stderr)
 
@@ -334,7 +341,7 @@ def test_the_verifiers_image_cannot_be_changed(guarded: Guarded) -> None:
             _patch(guarded, running, ours)
 
 
-@pytest.mark.parametrize("how", [bind, change])
+@pytest.mark.parametrize("how", [bind, bind_as_of_old, change])
 def test_a_label_put_on_later(guarded: Guarded, how: Callable[..., None]) -> None:
     """By an update, or by a binding to a node: such a pod was never verified."""
     with created(guarded, model_server(), OWN) as unguarded:
@@ -385,6 +392,10 @@ EPHEMERAL: dict[str, tuple[Json, str]] = {
         {"volumeMounts": [mount("/x", "again")]},
         "can only be mounted readOnly",
     ),
+    "it writes below the files": (
+        {"volumeDevices": [{"name": "again", "devicePath": "/dev/model"}]},
+        "can only be mounted readOnly",
+    ),
     "it looks into the verifier": ({"targetContainerName": CONTAINER}, "aims at the container"),
 }
 
@@ -415,6 +426,16 @@ def test_nobody_writes_a_policy_but_the_controller(guarded: Guarded) -> None:
     write_policy(guarded, TEAM, name="settings", as_editor=True)
     with pytest.raises(Refused, match=r"policies: .*written by the controller"):
         write_policy(guarded, TEAM, as_editor=True)
+
+
+def test_what_an_editor_may_do_to_a_policy(guarded: Guarded) -> None:
+    """Label it, say; not write another into it, nor put one where there was none."""
+    editor = ("--as=someone", "--as-group=editors", f"--namespace={TEAM}")
+    guarded.server.kubectl("create", "configmap", "y-0123456789", "--from-literal=x=", *editor)
+    with pytest.raises(Refused, match="policies:"):
+        write_policy(guarded, TEAM, name="y-0123456789", how=("replace",), as_editor=True)
+    write_policy(guarded, TEAM, name="y-0123456789", how=("replace",))
+    guarded.server.kubectl("label", "configmap", "y-0123456789", "a=b", *editor)
 
 
 # The rules themselves.
