@@ -442,7 +442,7 @@ def test_what_an_editor_may_do_to_a_policy(guarded: Guarded) -> None:
 
 
 def test_the_rules_are_sound_for_kubernetes(guarded: Guarded) -> None:
-    """Its own type checker has nothing to say."""
+    """Its own type checker has nothing to say; it does not look at rules for subresources."""
     server = guarded.server
     command = (
         str(server.programs / "kube-controller-manager"),
