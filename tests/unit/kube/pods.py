@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from verifier_cli.config import manifest
 from verifier_cli.kube.container import Settings
@@ -23,14 +23,14 @@ LABEL = "validation.ml.sigstore.dev/ml"
 CLAIM = {"persistentVolumeClaim": {"claimName": "models"}}
 
 
-def validation(
+def resource(
     name: str = "demo",
     *,
     group: str = "ml.sigstore.dev",
     kind: str = "ModelValidation",
     namespace: str | None = None,
     **spec: object,
-) -> Validation:
+) -> Json:
     """A validation by a key of the model at `PATH`, unless `spec` says otherwise."""
     metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
     whole: Json = {"config": {"publicKeyConfig": {"key": KEY}}, "model": {"path": PATH}, **spec}
@@ -41,7 +41,11 @@ def validation(
     if "signers" in spec:
         del whole["config"]
     top = {"apiVersion": f"{group}/v1alpha1", "kind": kind, "metadata": metadata}
-    return manifest.decode({**top, "spec": whole}, "test")
+    return {**top, "spec": whole}
+
+
+def validation(name: str = "demo", **what: object) -> Validation:
+    return manifest.decode(resource(name, **cast("Any", what)), "test")
 
 
 def mount(path: str = "/data", name: str = "models", **more: object) -> Json:
