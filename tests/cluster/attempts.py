@@ -123,13 +123,13 @@ def add_everywhere(made: Json, each: Json, **volume: Json) -> None:
 
 
 def host_paths(made: Json) -> None:
-    made["spec"]["volumes"][0] = {"name": "models", "hostPath": {"path": "/srv/models"}}
+    made["spec"]["volumes"][1] = {"name": "models", "hostPath": {"path": "/srv/models"}}
     add_mount(made, mount("/all", "above"), above={"hostPath": {"path": "/srv//"}})
 
 
 def network_volumes(made: Json) -> None:
     source = {"nfs": {"server": "nas", "path": "/m", "readOnly": True}}
-    made["spec"]["volumes"][0] = {"name": "models", **source}
+    made["spec"]["volumes"][1] = {"name": "models", **source}
     source = {"nfs": {"server": "nas", "path": "/m"}}
     add_mount(made, mount("/all", "again"), again=source)
 

@@ -6,11 +6,10 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from manifests.make import CRDS
 from tests.cluster.apiserver import Refused
+from tests.cluster.installed import in_force, manifests
 from tests.unit.kube.pods import IMAGE, container, inject, mount, pod, resource
 from verifier_cli.config import manifest
 from verifier_cli.kube.configmap import configmap_name
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-GUARD = Path(CRDS).parent / "guard"
 LABEL, THEIRS = "validation.ml.sigstore.dev/ml", "validation.rhtas.redhat.com/ml"
 ENFORCE = "validation.ml.sigstore.dev/enforce"
 # What the guard leaves alone: what passes there is refused elsewhere by the guard and nothing else.
-OWN = "model-validation-controller"
+OWN = "kube-system"
+SETTINGS = "model-validation-settings"
 ACTIVE_SECONDS = 60
 
 
@@ -114,27 +113,15 @@ def until_refused(what: str, attempt: Callable[[], object], said: str) -> None:
 
 
 @contextlib.contextmanager
-def guard_on(server: ApiServer) -> Iterator[Guarded]:
-    """Puts the custom resources and the guard in force, and takes them away."""
-    server.kubectl("apply", "--server-side", f"--filename={CRDS}")
-    server.kubectl("wait", "--for=condition=Established", f"--filename={CRDS}")
-    guarded = Guarded(server)
+def guard_on(installed: ApiServer) -> Iterator[Guarded]:
+    """Puts the guard in force, for the image that the tests' pods have, and takes it away."""
+    guarded = Guarded(installed)
     guarded.namespace(OWN)
-    settings = {"name": "model-validation-settings", "namespace": OWN}
-    guarded.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": settings,
-            "data": {"verifierImage": IMAGE},
-        }
-    )
-    server.kubectl("apply", "--server-side", f"--kustomize={GUARD}")
-    try:
+    objects = manifests(installed)
+    (settings,) = [each for each in objects if each["metadata"]["name"].startswith(SETTINGS)]
+    guarded.apply({**settings, "data": {"verifierImage": IMAGE}})
+    with in_force(installed, "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
         yield guarded
-    finally:
-        server.kubectl("delete", f"--kustomize={GUARD}")
-        server.kubectl("delete", f"--filename={CRDS}")
 
 
 def model_server(*inits: Json, **volumes: Json) -> Json:

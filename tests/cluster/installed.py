@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from tests.cluster.daemons import free_port
@@ -23,9 +23,11 @@ from verifier_cli.config.strictyaml import load_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.cluster.apiserver import ApiServer, Json
+    from tests.cluster.apiserver import ApiServer
 
 T = TypeVar("T")
+
+Json = dict[str, Any]
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 NAMESPACE = "model-validation-controller"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cluster.apiserver import Refused, daemon
+from tests.cluster.apiserver import Refused
 from tests.cluster.attempts import (
     ANOTHER,
     ATTEMPTS,
@@ -25,6 +25,7 @@ from tests.cluster.attempts import (
     env,
     other_names,
 )
+from tests.cluster.daemons import daemon
 from tests.cluster.guarded import (
     ACTIVE_SECONDS,
     ENFORCE,
@@ -60,8 +61,8 @@ TEAM, ENFORCED = "team", "enforced"
 
 
 @pytest.fixture(scope="module")
-def guarded(server: ApiServer) -> Iterator[Guarded]:
-    with guard_on(server) as guard:
+def guarded(installed: ApiServer) -> Iterator[Guarded]:
+    with guard_on(installed) as guard:
         guard.namespace(TEAM)
         guard.namespace(ENFORCED, **{ENFORCE: "true", "zone": "strict"})
         guard.validation("demo", TEAM)
@@ -84,9 +85,9 @@ def guarded(server: ApiServer) -> Iterator[Guarded]:
             selector={"matchExpressions": apps},
         )
         editors = ("editors", "--verb=*", "--resource=configmaps")
-        server.kubectl("create", "clusterrole", *editors)
+        installed.kubectl("create", "clusterrole", *editors)
         binding = ("editors", "--clusterrole=editors", "--group=editors")
-        server.kubectl("create", "clusterrolebinding", *binding)
+        installed.kubectl("create", "clusterrolebinding", *binding)
         _until_in_force(guard)
         yield guard
 

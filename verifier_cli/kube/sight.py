@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# Where nothing of the pod may be mounted in the verifier.
-_TAKEN = tuple((path, normalised(path)) for path in (POLICIES, TOKEN))
+# Where nothing of the pod may be mounted in the verifier: its policies, and what it runs
+# (manifests/base/guard/verifier.yaml has the same list).
+_TAKEN = tuple(
+    (path, normalised(path))
+    for path in (
+        POLICIES,
+        TOKEN,
+        *("/bin", "/dev", "/etc", "/lib", "/lib64", "/opt/model-verify", "/proc", "/sys"),
+        *("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/local/lib"),
+    )
+)
 
 
 class Sight(NamedTuple):
@@ -138,7 +147,10 @@ def _check(name: str, mount: Mount, stores: Stores) -> None:
         raise Unfit(f"{name} mounts {mount.volume!r}, which is no volume of the pod")
     for taken, place in _TAKEN:
         if covers(mount.path, place) or covers(place, mount.path):
-            raise Unfit(f"{name} mounts a volume at {mount.path}, where {taken} has to be")
+            raise Unfit(
+                f"{name} mounts a volume at {mount.path}, where the verifier has its own {taken}: "
+                "mount it elsewhere"
+            )
 
 
 def volumes_of(found: Sights) -> set[str]:
