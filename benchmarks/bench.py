@@ -1,5 +1,7 @@
 """Measures speed and memory against model_signing; `nox -s bench` runs it.
 
+`nox -s bench -- admission` measures the webhook instead.
+
 Both programs run as whole processes, in turn, several times in one run, on the same models.
 A row is a ratio of medians: the machine's own speed cancels out. What a target asks for is
 docs/performance.md; this program measures and never judges.
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks import image
+from benchmarks import admission, image
 from images.tools import UnavailableError
 
 HERE = Path(__file__).resolve().parent
@@ -262,9 +264,14 @@ def in_image(runs: int) -> list[list[str]]:
 def main() -> None:
     """Measures and prints one table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", nargs="?", choices=("models", "admission"), default="models")
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each command")
     parser.add_argument("--scale", type=float, default=1.0, help="shrinks the large models")
     arguments = parser.parse_args()
+    if arguments.work == "admission":
+        measured = admission.measure(scale=arguments.scale)
+        show([["work", "webhook", "target"], ["---"] * 3, *measured])
+        return
     header = ["work", "model-verify", "against", "ratio", "target", "peak memory", "runs"]
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory))
@@ -273,6 +280,11 @@ def main() -> None:
             lines.append(measure(row))
             print("| " + " | ".join(lines[-1]) + " |", file=sys.stderr)
     lines += in_image(arguments.runs)
+    show(lines)
+
+
+def show(lines: list[list[str]]) -> None:
+    """Prints a table."""
     print("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 

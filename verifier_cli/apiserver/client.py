@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from types import TracebackType
 
     from verifier_cli.apiserver.account import Account
@@ -34,6 +34,14 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+
+def session(account: Account) -> aiohttp.ClientSession:
+    """A session for libraries that ask by themselves, with the token of this moment."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=account.tls()),
+        headers={"Authorization": f"Bearer {account.token()}"},
+    )
 
 
 class Api:
@@ -81,7 +89,7 @@ class Api:
         """Deletes an object."""
         return await self._ask("DELETE", path, body=body)
 
-    async def watch(self, path: str, *, seconds: int, **query: str) -> AsyncIterator[Json]:
+    async def watch(self, path: str, *, seconds: int, **query: str) -> AsyncGenerator[Json, None]:
         """The events of a collection until the server ends the watch.
 
         Args:
@@ -93,13 +101,20 @@ class Api:
         timeout = aiohttp.ClientTimeout(total=None, connect=_REQUEST_SECONDS, sock_read=seconds + 5)
         try:
             async with self._open.get(
-                path, params=parameters, headers=self._headers(), timeout=timeout
+                path,
+                params=parameters,
+                headers=self._headers(),
+                timeout=timeout,
+                allow_redirects=False,
             ) as answer:
                 await _raise_for(answer)
-                async for line in answer.content:
-                    yield json.loads(line)
+                try:
+                    async for line in answer.content:
+                        yield json.loads(line)
+                finally:
+                    _break_off(answer)
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-            raise ApiError(0, "", f"watching {path}: {type(error).__name__}: {error}") from None
+            raise ApiError(0, "", _unanswered(f"watching {path}", error)) from None
 
     async def _ask(
         self,
@@ -111,18 +126,23 @@ class Api:
         kind: str = "application/json",
     ) -> Json:
         data = None if body is None else json.dumps(body).encode()
-        headers = {**self._headers(), **({"Content-Type": kind} if data else {})}
         timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS)
         try:
+            headers = {**self._headers(), **({"Content-Type": kind} if data else {})}
             async with self._open.request(
-                verb, path, params=query, data=data, headers=headers, timeout=timeout
+                verb,
+                path,
+                params=query,
+                data=data,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as answer:
                 await _raise_for(answer)
                 found: Json = json.loads(await answer.read())
                 return found
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-            message = f"{verb} {path}: {type(error).__name__}: {error}"
-            raise ApiError(0, "", message) from None
+            raise ApiError(0, "", _unanswered(f"{verb} {path}", error)) from None
 
     def _headers(self) -> dict[str, str]:
         token = self._account.token()
@@ -135,8 +155,18 @@ class Api:
         return self._session
 
 
+def _break_off(answer: aiohttp.ClientResponse) -> None:
+    """Ends a watch that is not at its end at once: TLS' farewell would wait for the server's."""
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()
+
+
+def _unanswered(asked: str, error: Exception) -> str:
+    return f"{asked}: {type(error).__name__}: {error}"
+
+
 async def _raise_for(answer: aiohttp.ClientResponse) -> None:
-    if answer.status < 400:  # noqa: PLR2004  (the class of HTTP errors)
+    if answer.status // 100 == 2:  # noqa: PLR2004  (the class of success; nobody is redirected)
         return
     text = (await answer.read()).decode(errors="replace")
     try:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from verifier_cli.apiserver.client import Api
+    from verifier_cli.host.logs import Log
 
 Json = dict[str, Any]
 
@@ -27,8 +28,11 @@ class Lease:
     clocks of two nodes may differ.
     """
 
-    def __init__(self, api: Api, namespace: str, holder: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, api: Api, namespace: str, holder: str, clock: Callable[[], float], log: Log
+    ) -> None:
         """Will be held in `namespace` by `holder`; `clock` gives seconds that never go back."""
+        self._log = log
         self._api = api
         self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._holder = holder
@@ -66,7 +70,10 @@ class Lease:
             # With its resourceVersion: of two who take it at once, one is refused.
             wanted = {**found, "spec": {**spec, **self._spec(changes)}}
             await self._api.replace(f"{self._collection}/{NAME}", wanted)
-        except ApiError:
+        except ApiError as error:
+            self._log.event(
+                "lease.failed", f"the lease {NAME} can be neither taken nor kept: {error}"
+            )
             return False
         return True
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -22,6 +21,8 @@ from verifier_cli.controller.keeper import Keeper
 from verifier_cli.controller.lease import Lease
 from verifier_cli.controller.metrics import LEADER
 from verifier_cli.controller.operator import RESYNC_SECONDS, Operator
+from verifier_cli.host.faults import Fault
+from verifier_cli.host.forward import forward_warnings
 from verifier_cli.host.logs import LEVELS, Level, Log
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def main() -> None:
     except (LookupError, ValueError) as error:
         sys.stderr.write(f"model-verify-controller: {error}\n")
         sys.exit(USAGE)
-    logging.getLogger().addHandler(_Forwarded(log))
+    forward_warnings(log)
     sys.exit(asyncio.run(run(account, log, settings)))
 
 
@@ -90,7 +91,7 @@ async def run(account: Account, log: Log, settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _serving(settings.address, settings.port), Api(account) as api:
         namespace = account.namespace()
-        lease = Lease(api, namespace, settings.holder, time.monotonic)
+        lease = Lease(api, namespace, settings.holder, time.monotonic, log)
         LEADER.set(0)
         if not await _unless(stop, lease.acquire()):
             return 0
@@ -107,7 +108,8 @@ async def run(account: Account, log: Log, settings: Settings) -> int:
         kept.cancel()
         await asyncio.wait((work,))
         if (error := work.exception()) is not None:
-            log.event("error", f"{type(error).__name__}: {error}")
+            fault = Fault.of(error)
+            log.event("fault", "the controller ends", fault=fault.kind, place=fault.place)
             return 1
         if asked:
             await lease.release()
@@ -145,16 +147,3 @@ async def _serving(address: str | None, port: int) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
-
-
-class _Forwarded(logging.Handler):
-    """What libraries say, in the form of our log; what is no warning is left out."""
-
-    def __init__(self, log: Log) -> None:
-        """Will write to `log`."""
-        super().__init__(logging.WARNING)
-        self._log = log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Writes one record."""
-        self._log.event("library.warning", f"{record.name}: {record.getMessage()}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import kopf
 
-from verifier_cli.apiserver.client import ApiError
+from verifier_cli.apiserver.client import ApiError, session
 from verifier_cli.config.manifest import KINDS
 from verifier_cli.controller import events, metrics
 from verifier_cli.controller.material import Materials
@@ -88,11 +88,13 @@ class Operator:
         metrics.POLICIES.labels("invalid").set(values.count(False))
 
     def _tell(self, key: Key, *, ready: bool) -> None:
-        named = {"namespace": key.namespace or None, "validation": key.name}
+        shown, namespace = f"{key.kind} {key.name}", key.namespace or None
         if ready:
-            self._log.event("policy.rendered", f"{key.kind} {key.name} is in force", **named)
+            said = f"{shown} is in force"
+            self._log.event("policy.rendered", said, namespace=namespace, validation=key.name)
         else:
-            self._log.event("policy.invalid", f"{key.kind} {key.name} is not valid", **named)
+            said = f"{shown} is not valid"
+            self._log.event("policy.invalid", said, namespace=namespace, validation=key.name)
 
     async def _in_turns(self, name: str, work: Any, seconds: float) -> None:  # noqa: ANN401
         while True:
@@ -147,12 +149,12 @@ class Operator:
         for resource, selector in SELECTORS.items():
             settings.watching.label_selectors[resource] = selector
         kopf.on.login(registry=registry)(self._login)
-        for resource in ("namespaces", "pods", "configmaps"):
-            kopf.on.event("", "v1", resource, registry=registry)(self._seen)
+        watched = [("", "v1", plural) for plural in ("namespaces", "pods", "configmaps")]
         for version, kinds in KINDS.items():
             group, name = version.split("/")
-            for kind in kinds:
-                kopf.on.event(group, name, PLURALS[kind], registry=registry)(self._seen)
+            watched += [(group, name, PLURALS[kind]) for kind in kinds]
+        for group, name, plural in watched:
+            kopf.on.event(group, name, plural, registry=registry)(self._seen)
         await kopf.operator(
             registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=stop
         )
@@ -163,11 +165,10 @@ class Operator:
         resource: dict[str, Any] = dict(event["object"])
         self._watching.seen(resource, gone=event["type"] == "DELETED")
 
-    async def _login(self, **_: object) -> kopf.ConnectionInfo:
-        return kopf.ConnectionInfo(
+    async def _login(self, **_: object) -> kopf.AiohttpSession:
+        """A session for kopf: by its own it would be stricter than clusters' certificates are."""
+        return kopf.AiohttpSession(
             server=self._account.url,
-            ca_path=str(self._account.directory / "ca.crt"),
-            scheme="Bearer",
-            token=self._account.token(),
+            aiohttp_session=session(self._account),
             expiration=dt.datetime.now(dt.UTC) + _TOKEN_LIFE,
         )

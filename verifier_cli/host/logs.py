@@ -16,17 +16,24 @@ Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 # Events that are more than news; every other one is "info".
 _EVENT_LEVELS: dict[str, Level] = {
+    "admission.malformed": "warning",
+    "certificate.refused": "error",
     "error": "error",
     "event.failed": "warning",
+    "fault": "error",
     "leader.lost": "error",
+    "lease.failed": "warning",
     "library.warning": "warning",
     "pod.rejected": "warning",
     "policy.invalid": "warning",
     "reconcile.failed": "warning",
     "termination.unwritten": "warning",
     "trace": "debug",
+    "validation.unready": "warning",
+    "watch.lost": "warning",
     "work.failed": "warning",
 }
+_DECISION_LEVELS: dict[object, Level] = {"admitted": "info", "denied": "warning"}
 
 
 class Log:
@@ -63,9 +70,8 @@ class Log:
         level = _level(event, fields)
         if LEVELS.index(level) < self._least or self._broken:
             return
-        now = datetime.now(UTC)
         line = {
-            "time": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": level,
             "event": event,
             "msg": escape(message),
@@ -83,6 +89,8 @@ class Log:
 
 
 def _level(event: str, fields: Mapping[str, object]) -> Level:
+    if event == "admission.decided":
+        return _DECISION_LEVELS.get(fields.get("decision"), "error")
     if event == "finding":
         severity = fields.get("severity")
         return "error" if severity == "error" else "warning" if severity == "warning" else "info"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from typing import TYPE_CHECKING
 
 from tests.unit.controller.api import FakeApi
 from verifier_cli.controller import lease as lease_module
 from verifier_cli.controller.lease import LASTS, NAME, Lease
+from verifier_cli.host.logs import Log
 
 if TYPE_CHECKING:
     import pytest
@@ -24,7 +26,7 @@ class Clock:
 
 
 def lease(api: FakeApi, holder: str, clock: Clock) -> Lease:
-    return Lease(api, "ns", holder, clock)  # type: ignore[arg-type]  # the same interface
+    return Lease(api, "ns", holder, clock, Log(io.StringIO()))  # type: ignore[arg-type]  # the same interface
 
 
 def held(api: FakeApi) -> str:

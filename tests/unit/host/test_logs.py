@@ -15,6 +15,14 @@ from tests.schemas import check_log_lines
 from verifier_cli.host.logs import LEVELS, Level, Log
 
 DIGEST = "ab" * 32
+DECIDED = {
+    "uid": "u",
+    "operation": "CREATE",
+    "warnings": 0,
+    "patched": False,
+    "dryRun": False,
+    "durationMs": 0.2,
+}
 EVENTS: list[tuple[str, dict[str, Any], str]] = [
     ("verify.started", {"model": "/m", "policySha256": DIGEST}, "info"),
     (
@@ -89,6 +97,20 @@ EVENTS: list[tuple[str, dict[str, Any], str]] = [
         },
         "error",
     ),
+    *(
+        ("admission.decided", {**DECIDED, "decision": decision, "reason": reason}, level)
+        for decision, reason, level in (
+            ("admitted", None, "info"),
+            ("denied", "it is so", "warning"),
+            ("error", "it is so", "error"),
+        )
+    ),
+    ("admission.malformed", {}, "warning"),
+    ("certificate.refused", {}, "error"),
+    ("fault", {"fault": "KeyError", "place": "module:1"}, "error"),
+    ("library.warning", {"logger": "uvicorn.error"}, "warning"),
+    ("validation.unready", {"group": "g", "kind": "k", "name": "n"}, "warning"),
+    ("watch.lost", {"resource": "namespaces"}, "warning"),
 ]
 
 

@@ -1,0 +1,130 @@
+"""From the bytes of a review to the bytes of its answer; nothing but memory is asked.
+
+Whatever goes wrong here is a refusal: no path of this module admits a pod but `decide`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from verifier_cli.host.faults import Fault
+from verifier_cli.kube.review import Admit, Deny, MalformedReviewError, decide, decode, encode
+from verifier_cli.webhook.audit import Outcome, audit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from verifier_cli.host.logs import Log
+    from verifier_cli.kube.container import Settings
+    from verifier_cli.kube.review import Decision, Request
+    from verifier_cli.webhook.audit import Word
+    from verifier_cli.webhook.metrics import Metrics
+    from verifier_cli.webhook.store import Store
+
+Json = dict[str, Any]
+
+OK, BAD_REQUEST, FAILED = 200, 400, 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why nothing could be decided, as a Kubernetes status says it."""
+
+    code: int
+    reason: str
+    why: str
+
+
+_INTERNAL = _Failure(500, "InternalError", "the webhook failed: its log says more")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back; `body` is JSON for status 200, else a sentence."""
+
+    status: int
+    body: bytes
+
+
+class Admissions:
+    """Answers reviews, and says of each what it answered."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        fault: Callable[[], str | None],
+        metrics: Metrics,
+        log: Log,
+    ) -> None:
+        """Decides by `store`, unless `fault` says why that cannot be."""
+        self._store = store
+        self._settings = settings
+        self._fault = fault
+        self._metrics = metrics
+        self._log = log
+
+    def answer(self, body: bytes) -> Answer:
+        """Answers one review, given as JSON; never raises."""
+        started = time.perf_counter()
+        try:
+            review = msgspec.json.decode(body)
+            request = decode(review)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, MalformedReviewError) as error:
+            return self._malformed(str(error), started)
+        except Exception as error:  # noqa: BLE001  (nobody is let in by a bug)
+            self._report(error)
+            self._metrics.count("error", time.perf_counter() - started)
+            return Answer(FAILED, b"the webhook failed: its log says more")
+        try:
+            return self._decided(review, request, started)
+        except Exception as error:  # noqa: BLE001  (nobody is let in by a bug)
+            self._report(error)
+            return self._refusal(review, request, _INTERNAL, started)
+
+    def _decided(self, review: Json, request: Request, started: float) -> Answer:
+        fault = self._fault()
+        if fault is not None:
+            why = f"the webhook is not ready ({fault}): try again"
+            failure = _Failure(503, "ServiceUnavailable", why)
+            return self._refusal(review, request, failure, started)
+        known = self._store.known(request.namespace)
+        decision = decide(request, known, self._store.namespaces, self._settings)
+        answered = msgspec.json.encode(encode(request, decision))
+        self._done(review, request, decision, started)
+        return Answer(OK, answered)
+
+    def _refusal(self, review: Json, request: Request, failure: _Failure, started: float) -> Answer:
+        """Denied, for a reason that is not the pod's."""
+        decision = Deny(f"a pod of {request.namespace} is not let in: {failure.why}")
+        answered = encode(request, decision)
+        answered["response"]["status"] |= {"code": failure.code, "reason": failure.reason}
+        self._done(review, request, decision, started, failed=True)
+        return Answer(OK, msgspec.json.encode(answered))
+
+    def _done(
+        self,
+        review: Json,
+        request: Request,
+        decision: Decision,
+        started: float,
+        *,
+        failed: bool = False,
+    ) -> None:
+        word: Word = "admitted" if isinstance(decision, Admit) else "error" if failed else "denied"
+        outcome = Outcome(decision, word, time.perf_counter() - started)
+        self._metrics.count(word, outcome.seconds, injected=bool(outcome.operations))
+        audit(self._log, review, request, outcome)
+
+    def _malformed(self, why: str, started: float) -> Answer:
+        self._metrics.count("malformed", time.perf_counter() - started)
+        self._log.event("admission.malformed", f"not a review: {why[:1000]}")
+        return Answer(BAD_REQUEST, why.encode(errors="replace"))
+
+    def _report(self, error: Exception) -> None:
+        fault = Fault.of(error)
+        self._log.event("fault", "an admission failed", fault=fault.kind, place=fault.place)

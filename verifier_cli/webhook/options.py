@@ -1,0 +1,92 @@
+"""What the installation sets, from the environment (docs/reference/webhook.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from verifier_cli.host.logs import LEVELS, Level
+from verifier_cli.kube.container import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TLS_DIRECTORY = "/etc/model-verify-webhook/tls"
+_LAST_PORT = 65535
+_LONGEST_DRAIN = 600
+_LAST_UID = 2**31 - 1
+
+
+class OptionError(Exception):
+    """A variable says what cannot be; the message is one sentence that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the webhook runs.
+
+    Attributes:
+        settings: what is injected.
+        tls_directory: of `tls.crt` and `tls.key`.
+        bind: address to listen on; None for all.
+        port: of TLS; 0 lets the system choose, as for `metrics_port`.
+        drain_seconds: how long requests are still taken after SIGTERM.
+    """
+
+    settings: Settings
+    tls_directory: Path
+    bind: str | None
+    port: int
+    metrics_port: int
+    drain_seconds: int
+    log_level: Level
+
+
+def options(environ: Mapping[str, str]) -> Options:
+    """Reads the variables `MODEL_VERIFY_…`.
+
+    Raises:
+        OptionError: one of them is wrong, or the image is missing.
+    """
+    return Options(
+        settings=_settings(environ),
+        tls_directory=Path(environ.get("MODEL_VERIFY_TLS_DIRECTORY") or TLS_DIRECTORY),
+        bind=environ.get("MODEL_VERIFY_BIND") or None,
+        port=_number(environ, "MODEL_VERIFY_PORT", 8443, _LAST_PORT),
+        metrics_port=_number(environ, "MODEL_VERIFY_METRICS_PORT", 8080, _LAST_PORT),
+        drain_seconds=_number(environ, "MODEL_VERIFY_DRAIN_SECONDS", 10, _LONGEST_DRAIN),
+        log_level=_level(environ),
+    )
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    image = environ.get("MODEL_VERIFY_IMAGE", "")
+    if not image:
+        raise OptionError("MODEL_VERIFY_IMAGE is not set: name the verifier's image, by digest")
+    asked = environ.get("MODEL_VERIFY_ALLOW_TAG", "")
+    if asked not in ("", "true", "false"):
+        raise OptionError(f"MODEL_VERIFY_ALLOW_TAG is {asked!r}, not true or false")
+    user = environ.get("MODEL_VERIFY_USER", "65532")
+    uid = _number(environ, "MODEL_VERIFY_USER", 65532, _LAST_UID) if user else None
+    if uid == 0:
+        raise OptionError("MODEL_VERIFY_USER is 0: the verifier never runs as root")
+    try:
+        return Settings(image, development=asked == "true", user=uid)
+    except ValueError as error:
+        raise OptionError(f"MODEL_VERIFY_IMAGE: {error}") from None
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, most: int) -> int:
+    value = environ.get(name) or str(default)
+    if not (value.isascii() and value.isdigit() and int(value) <= most):
+        raise OptionError(f"{name} is {value!r}, not a whole number from 0 to {most}")
+    return int(value)
+
+
+def _level(environ: Mapping[str, str]) -> Level:
+    value = environ.get("MODEL_VERIFY_LOG_LEVEL") or "info"
+    for level in LEVELS:
+        if level == value:
+            return level
+    raise OptionError(f"MODEL_VERIFY_LOG_LEVEL is {value!r}, not one of {', '.join(LEVELS)}")
