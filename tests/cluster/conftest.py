@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from images.tools import UnavailableError
 from tests.cluster.apiserver import ApiServer, api_server
-from tests.cluster.binaries import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
