@@ -1,4 +1,4 @@
-"""Programs that tests need, built once from their Go modules and cached by what they are made of."""
+"""Programs that tests need, built once from Go modules and cached by what they are made of."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def built(tools: Path, folder: str, *, tags: str, flags: str) -> Path:
         return place
     go = shutil.which("go")
     if go is None:
-        raise UnavailableError(f"the programs of {tools} are not built, and there is no go to do it")
+        raise UnavailableError(f"what {tools} names is not built, and there is no go to do it")
     place.parent.mkdir(parents=True, exist_ok=True)
     # Renamed when whole: a build that was broken off leaves nothing that looks like one.
     with tempfile.TemporaryDirectory(dir=place.parent) as directory:
