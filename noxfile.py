@@ -24,12 +24,13 @@ nox.options.sessions = [
     "images",
     "pods",
     "cluster",
+    "monitoring",
     "fuzz",
 ]
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-FAST = ("-m", "not slow and not images and not cluster", "-n", "auto")
+FAST = ("-m", "not slow and not images and not cluster and not monitoring", "-n", "auto")
 FUZZ_SECONDS = "30"
 REQUIREMENTS = Path("requirements")
 
@@ -170,6 +171,13 @@ def cluster(session: nox.Session) -> None:
         session.run("python", "-m", "tests.cluster.command", *session.posargs)
     else:
         session.run("pytest", "tests/cluster", *session.posargs)
+
+
+@nox.session
+def monitoring(session: nox.Session) -> None:
+    """Check alerts and dashboard with Prometheus' promtool; it is built once, in minutes."""
+    sync(session, "tests")
+    session.run("pytest", "tests/monitoring", *session.posargs)
 
 
 @nox.session

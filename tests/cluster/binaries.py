@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
-from images.tools import CACHE, UnavailableError
+from tests import gotools
 
 TOOLS = Path(__file__).parent / "tools"
 VERSION = "v1.36.3"
@@ -28,20 +23,4 @@ def binaries() -> Path:
     _, minor, _ = VERSION.split(".")
     flags = f"-s -w -X {COMPONENT}.gitVersion={VERSION}"
     flags += f" -X {COMPONENT}.gitMajor=1 -X {COMPONENT}.gitMinor={minor}"
-    recipe = hashlib.sha256((TOOLS / "go.sum").read_bytes() + flags.encode() + TAGS.encode())
-    place = CACHE / "cluster" / recipe.hexdigest()[:12]
-    if place.is_dir():
-        return place
-    go = shutil.which("go")
-    if go is None:
-        raise UnavailableError("Kubernetes' programs are not built, and there is no go to do it")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # Renamed when whole: a build that was broken off leaves nothing that looks like one.
-    with tempfile.TemporaryDirectory(dir=place.parent) as directory:
-        built = Path(directory, "bin")
-        built.mkdir()
-        command = (go, "build", "-o", f"{built}/", "-tags", TAGS, "-ldflags", flags, "tool")
-        environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
-        subprocess.run(command, cwd=TOOLS, env=environment, check=True)
-        built.rename(place)
-    return place
+    return gotools.built(TOOLS, "cluster", tags=TAGS, flags=flags)

@@ -25,8 +25,7 @@ CERTIFICATE_EXPIRY = Gauge(
     ("certificate",),
 )
 LEADER = Gauge("model_verify_leader", "1 for the controller that is at work, else 0.")
-EVENT_AGE = Gauge(
-    "model_verify_last_event_timestamp_seconds",
-    "When a watch last said something, in seconds since 1970.",
-    ("resource",),
+LISTED = Gauge(
+    "model_verify_last_listing_timestamp_seconds",
+    "When everything that is watched was last listed whole, in seconds since 1970.",
 )

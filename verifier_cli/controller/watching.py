@@ -6,11 +6,10 @@ what is listed is what counts.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.config.manifest import CLUSTER_KIND, KINDS
-from verifier_cli.controller.metrics import EVENT_AGE, VERDICTS
+from verifier_cli.controller.metrics import LISTED, VERDICTS
 from verifier_cli.controller.state import Key, pod_of
 from verifier_cli.kube.configmap import MANAGED_BY, OURS
 from verifier_cli.kube.crd import PLURALS
@@ -42,7 +41,6 @@ class Watching:
     def seen(self, resource: Json, *, gone: bool) -> None:
         """Takes in one object of any kind that is watched."""
         kind = resource["kind"]
-        EVENT_AGE.labels(kind).set(time.time())
         if kind == "Pod":
             self._pod(resource, gone=gone)
         elif kind == "ConfigMap":
@@ -125,6 +123,7 @@ class Watching:
                 # Entries of a list do not say what they are.
                 self.seen({"kind": kind[1], "apiVersion": kind[0], **each}, gone=False)
             self._forget(kind, {each["metadata"]["uid"] for each in found}, found)
+        LISTED.set_to_current_time()
         for key in self._state.validations:
             self._queue.mark(key)
 
