@@ -8,11 +8,17 @@ from pathlib import Path
 
 import click
 
+from tests.unit.kube.bypasses import BYPASSES, UNASKED
 from verifier_cli.cli.commands import commands
 from verifier_cli.verdict import Code, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/reference/exit-codes.md", "docs/reference/commands.md")
+PAGES = (
+    "README.md",
+    "docs/reference/exit-codes.md",
+    "docs/reference/commands.md",
+    "docs/threat-model.md",
+)
 BLOCK = re.compile(r"<!-- generated: ([a-z-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
@@ -49,7 +55,22 @@ def _help(command: click.Command, name: str, parent: click.Context) -> list[tupl
     return parts
 
 
-MAKERS = {"exit-codes": exit_codes, "findings": findings, "help": helps}
+def bypasses() -> str:
+    groups = {1: "its name", 2: "order", 3: "writing later", 4: "what is seen"}
+    rows = [
+        f"| {groups[each.group]} | {name} | {'refused' if each.refused else 'closed'} |"
+        for name, each in BYPASSES.items()
+    ]
+    rows += [f"| not asking | {name}, in an enforced namespace | refused |" for name in UNASKED]
+    return "\n".join(["| by | attempt | here |", "|---|---|---|", *rows])
+
+
+MAKERS = {
+    "bypasses": bypasses,
+    "exit-codes": exit_codes,
+    "findings": findings,
+    "help": helps,
+}
 
 
 def filled(text: str) -> str:
