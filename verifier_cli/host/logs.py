@@ -21,6 +21,7 @@ _EVENT_LEVELS: dict[str, Level] = {
     "error": "error",
     "event.failed": "warning",
     "fault": "error",
+    "image.refused": "warning",
     "leader.lost": "error",
     "lease.failed": "warning",
     "library.warning": "warning",

@@ -51,7 +51,11 @@ class Answer:
 
 
 class Admissions:
-    """Answers reviews, and says of each what it answered."""
+    """Answers reviews, and says of each what it answered.
+
+    Attributes:
+        settings: of what is injected; may be replaced at any time.
+    """
 
     def __init__(
         self,
@@ -63,7 +67,7 @@ class Admissions:
     ) -> None:
         """Decides by `store`, unless `fault` says why that cannot be."""
         self._store = store
-        self._settings = settings
+        self.settings = settings
         self._fault = fault
         self._metrics = metrics
         self._log = log
@@ -93,7 +97,7 @@ class Admissions:
             failure = _Failure(503, "ServiceUnavailable", why)
             return self._refusal(review, request, failure, started)
         known = self._store.known(request.namespace)
-        decision = decide(request, known, self._store.namespaces, self._settings)
+        decision = decide(request, known, self._store.namespaces, self.settings)
         answered = msgspec.json.encode(encode(request, decision))
         self._done(review, request, decision, started)
         return Answer(OK, answered)

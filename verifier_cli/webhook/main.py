@@ -20,6 +20,7 @@ from verifier_cli.host.logs import Log
 from verifier_cli.webhook.admission import Admissions
 from verifier_cli.webhook.app import Webhook, metrics_app
 from verifier_cli.webhook.cluster import Cluster
+from verifier_cli.webhook.image import ImageFile
 from verifier_cli.webhook.metrics import Metrics
 from verifier_cli.webhook.options import OptionError, options
 from verifier_cli.webhook.server import Server, listen, port_of
@@ -28,8 +29,10 @@ from verifier_cli.webhook.tls import Certificate, CertificateError
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from pathlib import Path
 
     from verifier_cli.apiserver.account import Account
+    from verifier_cli.kube.container import Settings
     from verifier_cli.webhook.options import Options
 
 DONE, INTERNAL, USAGE = 0, 1, 2
@@ -104,6 +107,9 @@ async def _serve(parts: _Parts) -> None:
                 tasks.create_task(cluster.run()),
                 tasks.create_task(parts.certificate.follow()),
             ]
+            if parts.options.image_file is not None:
+                image = _followed(parts, parts.options.image_file, admissions)
+                background.append(tasks.create_task(image.follow()))
             serving = [tasks.create_task(server.serve([at])) for server, at in servers]
             _say_started(parts)
             await _drain(webhook, parts, await asked)
@@ -113,6 +119,13 @@ async def _serve(parts: _Parts) -> None:
             for task in background:
                 task.cancel()
     parts.log.event("webhook.stopped", "every request is answered")
+
+
+def _followed(parts: _Parts, path: Path, admissions: Admissions) -> ImageFile:
+    def use(settings: Settings) -> None:
+        admissions.settings = settings
+
+    return ImageFile(path, parts.options.settings, use, parts.log)
 
 
 async def _drain(webhook: Webhook, parts: _Parts, signalled: signal.Signals) -> None:

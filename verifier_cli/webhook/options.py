@@ -28,6 +28,7 @@ class Options:
 
     Attributes:
         settings: what is injected.
+        image_file: where the image is named, and may change; None if a variable names it.
         tls_directory: of `tls.crt` and `tls.key`.
         bind: address to listen on; None for all.
         port: of TLS; 0 lets the system choose, as for `metrics_port`.
@@ -35,6 +36,7 @@ class Options:
     """
 
     settings: Settings
+    image_file: Path | None
     tls_directory: Path
     bind: str | None
     port: int
@@ -49,8 +51,10 @@ def options(environ: Mapping[str, str]) -> Options:
     Raises:
         OptionError: one of them is wrong, or the image is missing.
     """
+    file = environ.get("MODEL_VERIFY_IMAGE_FILE")
     return Options(
-        settings=_settings(environ),
+        settings=_settings(environ, _image(environ, file)),
+        image_file=Path(file) if file else None,
         tls_directory=Path(environ.get("MODEL_VERIFY_TLS_DIRECTORY") or TLS_DIRECTORY),
         bind=environ.get("MODEL_VERIFY_BIND") or None,
         port=_number(environ, "MODEL_VERIFY_PORT", 8443, _LAST_PORT),
@@ -60,10 +64,20 @@ def options(environ: Mapping[str, str]) -> Options:
     )
 
 
-def _settings(environ: Mapping[str, str]) -> Settings:
+def _image(environ: Mapping[str, str], file: str | None) -> str:
     image = environ.get("MODEL_VERIFY_IMAGE", "")
-    if not image:
-        raise OptionError("MODEL_VERIFY_IMAGE is not set: name the verifier's image, by digest")
+    if bool(image) is bool(file):
+        raise OptionError(
+            "one of MODEL_VERIFY_IMAGE and MODEL_VERIFY_IMAGE_FILE names the verifier's image, by "
+            "digest"
+        )
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() if file else image
+    except (OSError, ValueError) as error:
+        raise OptionError(f"MODEL_VERIFY_IMAGE_FILE: {error}") from None
+
+
+def _settings(environ: Mapping[str, str], image: str) -> Settings:
     asked = environ.get("MODEL_VERIFY_ALLOW_TAG", "")
     if asked not in ("", "true", "false"):
         raise OptionError(f"MODEL_VERIFY_ALLOW_TAG is {asked!r}, not true or false")

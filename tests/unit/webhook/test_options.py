@@ -25,6 +25,11 @@ def test_only_the_image_has_to_be_given() -> None:
     assert (found.drain_seconds, found.log_level) == (10, "info")
 
 
+def test_an_image_must_be_given() -> None:
+    with pytest.raises(OptionError, match="names the verifier's image, by digest"):
+        options({})
+
+
 def test_everything_can_be_given() -> None:
     found = options(
         {
@@ -45,10 +50,24 @@ def test_everything_can_be_given() -> None:
     assert found.log_level == "warning"
 
 
+def test_the_image_can_be_named_by_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "verifierImage"
+    file.write_text(f"{IMAGE}\n")
+    found = options({"MODEL_VERIFY_IMAGE_FILE": str(file)})
+    assert (found.settings.image, found.image_file) == (IMAGE, file)
+    with pytest.raises(OptionError, match="one of MODEL_VERIFY_IMAGE and MODEL_VERIFY_IMAGE_FILE"):
+        read(MODEL_VERIFY_IMAGE_FILE=str(file))
+    file.write_text("verifier:dev")
+    with pytest.raises(OptionError, match="is not named by digest"):
+        options({"MODEL_VERIFY_IMAGE_FILE": str(file)})
+    file.unlink()
+    with pytest.raises(OptionError, match=r"MODEL_VERIFY_IMAGE_FILE: .*No such file"):
+        options({"MODEL_VERIFY_IMAGE_FILE": str(file)})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("IMAGE", ""),
         ("IMAGE", "verifier:dev"),
         ("IMAGE", "verifier@sha256:12"),
         ("ALLOW_TAG", "yes"),

@@ -220,7 +220,7 @@ def taken() -> socket.socket:
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"MODEL_VERIFY_IMAGE": ""}, "MODEL_VERIFY_IMAGE is not set"),
+        ({"MODEL_VERIFY_IMAGE": ""}, "one of MODEL_VERIFY_IMAGE and"),
         ({"MODEL_VERIFY_PORT": "x"}, "MODEL_VERIFY_PORT is 'x'"),
         ({"KUBERNETES_SERVICE_HOST": ""}, "KUBERNETES_SERVICE_HOST and"),
         ({"MODEL_VERIFY_TLS_DIRECTORY": "/nowhere"}, "/nowhere/tls.crt: No such file"),
