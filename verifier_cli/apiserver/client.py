@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 
 JSON_PATCH = "application/json-patch+json"
 _REQUEST_SECONDS = 30
+_CLOSING_SECONDS = 0.05
 # Of one line of a watch: what etcd takes for one object, and room around it.
 _LINE_BYTES = 4 << 20
 
@@ -68,6 +70,8 @@ class Api:
     ) -> None:
         """Closes it."""
         await self._open.close()
+        # A connection that was being made is closed by the loop in its next turns.
+        await asyncio.sleep(_CLOSING_SECONDS)
 
     async def get(self, path: str, **query: str) -> Json:
         """Reads an object or a list."""
