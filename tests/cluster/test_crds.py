@@ -35,9 +35,11 @@ SAID_BY_THE_CONTROLLER = {
 RIGHT_HERE = {"material in a secret", "material in a config map"}
 
 
-@pytest.fixture
-def crds(installed: ApiServer) -> ApiServer:
-    return installed
+@pytest.fixture(scope="module")
+def crds(installed: ApiServer) -> Iterator[ApiServer]:
+    yield installed
+    # They select every namespace, those of other tests too.
+    installed.kubectl("delete", "clustermodelvalidations", "--all")
 
 
 def resource(spec: object, *, version: str = OURS, kind: str = "ModelValidation") -> Json:
