@@ -56,7 +56,7 @@ class FakeApi:
     Attributes:
         asked: every request, oldest first.
         statuses: what to answer instead, by path: a status of HTTP.
-        raw: what to answer instead, by path: bytes, with status 200.
+        raw: what to answer instead, by path: bytes, with status 200 or the ordered one.
         expire_as_event: says "too old" in the watch, and not by the status of HTTP.
         page: the most objects of one page of a list; None for what the client asks for.
         watch_seconds: ends each watch so soon; None for what the client asks for.
@@ -161,7 +161,7 @@ class FakeApi:
     async def _start(self, tls: ssl.SSLContext) -> web.AppRunner:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, handler_cancellation=True)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
@@ -203,10 +203,11 @@ class FakeApi:
         self.asked.append(Asked(request.method, request.path, query, kind, body))
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _status(401, "Unauthorized")
-        if (status := self.statuses.get(request.path)) is not None:
-            return _status(status, "Ordered")
+        status = self.statuses.get(request.path)
         if request.path in self.raw:
-            return web.Response(body=self.raw[request.path])
+            return web.Response(body=self.raw[request.path], status=status or 200)
+        if status is not None:
+            return _status(status, "Ordered")
         if request.path not in self._objects:
             return _status(404, "NotFound")
         try:

@@ -133,7 +133,7 @@ class Webhook:
 
     def count(self, event: str) -> int:
         """How many lines of an event there are; not held against the schema, for thousands."""
-        return self._log.read_text(encoding="utf-8").count(f'"event": "{event}"')
+        return self._log.read_text(encoding="utf-8").count(f'"event":"{event}"')
 
     def wait_until_ready(self) -> None:
         """Waits for /readyz."""

@@ -15,7 +15,9 @@ from tests.cluster.daemons import daemon, free_port
 from tests.cluster.network import API, SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.cluster.daemons import Daemon
 
 
 @contextlib.contextmanager
@@ -26,6 +28,21 @@ def api_server() -> Iterator[ApiServer]:
         directory = Path(name)
         with control_plane(directory, programs, Authority.new(directory)) as running:
             yield running
+
+
+@contextlib.contextmanager
+def restartable() -> Iterator[tuple[ApiServer, Callable[[], None]]]:
+    """As `api_server`, and what ends it, starts it again and waits; etcd goes on meanwhile."""
+    programs = binaries()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        with _control_plane(directory, programs, Authority.new(directory)) as (server, running):
+
+            def restart() -> None:
+                running.restart()
+                _wait(server, running)
+
+            yield server, restart
 
 
 @contextlib.contextmanager
@@ -40,6 +57,14 @@ def control_plane(
         authority: whose certificates the API server shows and takes.
         options: further ones of kube-apiserver.
     """
+    with _control_plane(directory, programs, authority, *options) as (server, _):
+        yield server
+
+
+@contextlib.contextmanager
+def _control_plane(
+    directory: Path, programs: Path, authority: Authority, *options: str
+) -> Iterator[tuple[ApiServer, Daemon]]:
     hosts = ("127.0.0.1", str(API), "localhost", "kubernetes.default.svc")
     serving = authority.issue("apiserver", hosts=hosts)
     private, public = service_account_keys(directory)
@@ -67,10 +92,14 @@ def control_plane(
             *options,
         ) as running,
     ):
-        # The namespace is made after /readyz says yes.
-        for question in (("get", "--raw=/readyz"), ("get", "namespace", "default")):
-            running.wait_until(partial(server.says, *question))
-        yield server
+        _wait(server, running)
+        yield server, running
+
+
+def _wait(server: ApiServer, running: Daemon) -> None:
+    # The namespace is made after /readyz says yes.
+    for question in (("get", "--raw=/readyz"), ("get", "namespace", "default")):
+        running.wait_until(partial(server.says, *question))
 
 
 @contextlib.contextmanager

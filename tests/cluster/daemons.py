@@ -16,12 +16,22 @@ if TYPE_CHECKING:
 READY_SECONDS = 120
 
 
-@dataclass(frozen=True)
+@dataclass
 class Daemon:
-    """A program that runs, and the file with what it says."""
+    """A program that runs, and the file with what it says.
+
+    Attributes:
+        command: what starts it again; empty where that cannot be.
+    """
 
     process: subprocess.Popen[bytes]
     log: Path
+    command: tuple[str, ...] = ()
+
+    def restart(self) -> None:
+        """Ends it and starts it again, at once; its log goes on."""
+        _end(self.process)
+        self.process = _begin(self.log, self.command)
 
     def wait_until(self, holds: Callable[[], object]) -> None:
         """Waits until it holds.
@@ -40,17 +50,25 @@ class Daemon:
 @contextlib.contextmanager
 def daemon(log: Path, *command: str) -> Iterator[Daemon]:
     """Runs a program beside the tests, and ends it."""
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+    started = Daemon(_begin(log, command), log, command)
     try:
-        yield Daemon(process, log)
+        yield started
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(started.process)
+
+
+def _begin(log: Path, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as stream:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:

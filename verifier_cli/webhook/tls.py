@@ -80,7 +80,6 @@ class Certificate:
 
     def _use(self, pair: Pair) -> None:
         # Loading into the live context a pair that does not fit would leave half of it there.
-        _load(_server_context(), pair)
         expiry = _tried(pair)
         _load(self.context, pair)
         self.expiry = expiry

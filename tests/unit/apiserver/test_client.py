@@ -109,6 +109,13 @@ def test_what_is_no_json(fake: FakeApi, account: Account, body: bytes) -> None:
     assert str(found).startswith("GET /x: JSONDecodeError") or b"\xff" in body
 
 
+@pytest.mark.parametrize("body", [b"<html>busy", b"[]", b"5"])
+def test_a_refusal_that_is_no_status(fake: FakeApi, account: Account, body: bytes) -> None:
+    fake.raw["/x"], fake.statuses["/x"] = body, 502
+    found = error(account, lambda api: api.get("/x"))
+    assert (found.status, found.reason, str(found)) == (502, "", body.decode())
+
+
 def test_a_watch_that_is_broken_off(fake: FakeApi, account: Account) -> None:
     async def watch(api: Api) -> None:
         async for _ in api.watch(NAMESPACES, seconds=30, resourceVersion="0"):

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import threading
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -126,6 +128,17 @@ def test_each_event_has_its_level_and_fits_the_schema(
     given = {name: value for name, value in (context | fields).items() if value is not None}
     assert {name: line[name] for name in given} == given
     assert set(line) == {"time", "level", "event", "msg", *given}
+
+
+def test_the_time_is_that_of_the_event() -> None:
+    stream = io.StringIO()
+    before = datetime.now(UTC)
+    for _ in range(3):
+        Log(stream).event("error", "x", reason="CONFIG")
+        time.sleep(0.4)
+    after = datetime.now(UTC)
+    times = [datetime.fromisoformat(line["time"]) for line in check_log_lines(stream.getvalue())]
+    assert before - timedelta(milliseconds=1) <= times[0] < times[1] < times[2] <= after
 
 
 def test_every_level_there_is_is_used() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -171,6 +171,13 @@ def test_a_bug_lets_nobody_in_and_is_told_without_the_pod(value: str | None) -> 
     assert "test_admission" in fault["place"]
     assert line["decision"] == "error"
     assert SECRET not in desk.stream.getvalue() + json.dumps(response)
+    assert desk.counted() == {("error", "false"): 1}
+
+
+def test_a_bug_before_the_review_is_read_is_no_yes_either(desk: Desk) -> None:
+    answer = desk.admissions.answer(cast("bytes", 5))
+    assert (answer.status, answer.body) == (500, b"the webhook failed: its log says more")
+    assert [line["event"] for line in desk.lines()] == ["fault"]
     assert desk.counted() == {("error", "false"): 1}
 
 

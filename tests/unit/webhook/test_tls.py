@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.schemas import check_log_lines
 from tests.webhooks import Serving
@@ -69,24 +70,33 @@ def test_a_new_pair_is_served_at_once(loaded: Loaded) -> None:
     assert loaded.events() == ["certificate.loaded"] * 2
 
 
-def test_its_end_is_known_also_when_it_is_over(loaded: Loaded) -> None:
-    for days in (1, -3):
-        pair = loaded.files.authority.issue("other", hosts=("127.0.0.1",))
-        found = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
-        end = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=days)
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(found.subject)
-            .issuer_name(found.issuer)
-            .public_key(found.public_key())
-            .serial_number(1)
-            .not_valid_before(end - dt.timedelta(days=9))
-            .not_valid_after(end)
-        )
-        pem = made.sign(loaded.files.authority.key, SHA256()).public_bytes(Encoding.PEM)
-        loaded.files.put(f"days{days}", pem, pair.key.read_bytes())
-        loaded.certificate.check()
-        assert loaded.certificate.expiry == end.timestamp()
+def issued(
+    loaded: Loaded, *, days: int = 1, usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH
+) -> tuple[bytes, bytes, dt.datetime]:
+    """A certificate that ends in so many days, its key, and its end."""
+    pair = loaded.files.authority.issue("other", hosts=("127.0.0.1",))
+    found = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+    end = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=days)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(found.subject)
+        .issuer_name(found.issuer)
+        .public_key(found.public_key())
+        .serial_number(1)
+        .not_valid_before(end - dt.timedelta(days=9))
+        .not_valid_after(end)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    )
+    pem = made.sign(loaded.files.authority.key, SHA256()).public_bytes(Encoding.PEM)
+    return pem, pair.key.read_bytes(), end
+
+
+@pytest.mark.parametrize("days", [1, -3])
+def test_its_end_is_known_also_when_it_is_over(loaded: Loaded, days: int) -> None:
+    certificate, key, end = issued(loaded, days=days)
+    loaded.files.put("other", certificate, key)
+    loaded.certificate.check()
+    assert loaded.certificate.expiry == end.timestamp()
 
 
 def broken(loaded: Loaded, how: str) -> tuple[bytes, bytes]:
@@ -98,11 +108,20 @@ def broken(loaded: Loaded, how: str) -> tuple[bytes, bytes]:
         "half a certificate": (certificate[: len(certificate) // 2], key),
         "no key": (certificate, b""),
         "half a key": (certificate, key[: len(key) // 2]),
+        "for clients only": issued(loaded, usage=ExtendedKeyUsageOID.CLIENT_AUTH)[:2],
         "not text": (b"\xff" + certificate.replace(b"BEGIN", b"BEGIM"), key),
     }[how]
 
 
-HOW = ["another key", "no certificate", "half a certificate", "no key", "half a key", "not text"]
+HOW = [
+    "another key",
+    "no certificate",
+    "half a certificate",
+    "no key",
+    "half a key",
+    "for clients only",
+    "not text",
+]
 
 
 @pytest.mark.parametrize("how", HOW)
