@@ -22,7 +22,9 @@ from verifier_cli.config import manifest
 from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
-    Json = dict[str, Any]
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
 
 OURS, THEIRS = "ml.sigstore.dev/v1alpha1", "rhtas.redhat.com/v1alpha1"
 CLUSTER = "ClusterModelValidation"
