@@ -18,7 +18,7 @@ from verifier_cli.kube.patch import patch
 from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from verifier_cli.config.manifest import Validation
     from verifier_cli.kube.container import Settings
@@ -161,16 +161,19 @@ def _sentence(request: Request, reason: str) -> str:
     return f"pod {request.namespace}/{name} is not let in: {reason}"
 
 
-def encode(request: Request, decision: Decision) -> Json:
-    """The AdmissionReview that answers a request."""
+def _dumps(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def encode(request: Request, decision: Decision, dumps: Callable[[object], bytes] = _dumps) -> Json:
+    """The AdmissionReview that answers a request; `dumps` writes the patch as JSON."""
     response: Json = {"uid": request.uid, "allowed": isinstance(decision, Admit)}
     if isinstance(decision, Deny):
         response["status"] = {"code": 403, "reason": "Forbidden", "message": decision.reason}
     else:
         if decision.patch:
-            operations = json.dumps(decision.patch, separators=(",", ":")).encode()
             response["patchType"] = "JSONPatch"
-            response["patch"] = base64.b64encode(operations).decode()
+            response["patch"] = base64.b64encode(dumps(decision.patch)).decode()
         if decision.warnings:
             response["warnings"] = list(decision.warnings)
     return {"apiVersion": VERSION, "kind": "AdmissionReview", "response": response}

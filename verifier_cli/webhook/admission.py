@@ -98,7 +98,7 @@ class Admissions:
             return self._refusal(review, request, failure, started)
         known = self._store.known(request.namespace)
         decision = decide(request, known, self._store.namespaces, self.settings)
-        answered = msgspec.json.encode(encode(request, decision))
+        answered = msgspec.json.encode(encode(request, decision, msgspec.json.encode))
         self._done(review, request, decision, started)
         return Answer(OK, answered)
 
