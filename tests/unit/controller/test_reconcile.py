@@ -285,3 +285,24 @@ def test_only_what_is_neither_in_force_nor_used_is_swept() -> None:
     cluster.api.failing[f"{CONFIGMAPS}/demo-2222222222"] = 500
     with pytest.raises(ApiError):
         asyncio.run(cluster.reconciler.sweep(unused))
+
+
+def test_one_that_ended_between_configmap_and_status_is_followed_up() -> None:
+    cluster = Cluster(SPEC)
+    cluster.api.failing[f"{path_of(OURS)}/status"] = 0
+    with pytest.raises(ApiError):
+        cluster.reconcile()
+    (path,) = cluster.configmaps()
+    assert cluster.status == {}
+    # Another controller, which knows nothing but what the cluster says.
+    del cluster.api.failing[f"{path_of(OURS)}/status"]
+    after = Cluster(SPEC)
+    after.api = cluster.api
+    materials = Materials(after.api, "own")  # type: ignore[arg-type]  # the same interface
+    after.reconciler = Reconciler(after.api, after.state, materials)  # type: ignore[arg-type]
+    after.watched()
+    uid = cluster.api.objects[path]["metadata"]["uid"]
+    assert after.reconcile() is True
+    assert cluster.configmaps() == [path]
+    assert cluster.api.objects[path]["metadata"]["uid"] == uid
+    assert cluster.status["configMap"] == path.rsplit("/", 1)[1]
