@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from verifier_cli.apiserver.client import ApiError
 from verifier_cli.controller.metrics import RECONCILE, RECONCILE_ERRORS
+from verifier_cli.host.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +24,7 @@ class Queue:
     """A set of keys: what is marked twice before its turn has one turn."""
 
     def __init__(self, work: Callable[[Key], Awaitable[object]], log: Log) -> None:
-        """Will hand each key to `work`; an `ApiError` of it means later again."""
+        """Will hand each key to `work`; whatever it raises means later again."""
         self._work = work
         self._log = log
         self._waiting: asyncio.Queue[Key] = asyncio.Queue()
@@ -41,7 +42,7 @@ class Queue:
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Works for as long as the context lasts; ends it if a worker ends."""
+        """Works for as long as the context lasts."""
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(self._run()) for _ in range(WORKERS)]
             try:
@@ -60,20 +61,25 @@ class Queue:
                     await self._work(key)
                 self._failures.pop(key, None)
             except ApiError as error:
-                self._later(key, error)
+                self._later(key, str(error))
+            except Exception as error:  # noqa: BLE001  (one validation must not stop all others)
+                fault = Fault.of(error)
+                about = f"{key.kind} {key.name} is not brought up to date"
+                self._log.event("fault", about, fault=fault.kind, place=fault.place)
+                self._later(key, "an internal fault")
             finally:
                 self._busy.discard(key)
                 if key in self._marked:
                     self._waiting.put_nowait(key)
 
-    def _later(self, key: Key, error: ApiError) -> None:
+    def _later(self, key: Key, why: str) -> None:
         RECONCILE_ERRORS.inc()
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         seconds = min(LONGEST_SECONDS, FIRST_SECONDS * 2**failures)
         self._log.event(
             "reconcile.failed",
-            f"{key.kind} {key.name} is tried again in {seconds:g} seconds: {error}",
+            f"{key.kind} {key.name} is tried again in {seconds:g} seconds: {why}",
             namespace=key.namespace or None,
             validation=key.name,
         )

@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from tests.schemas import check_log_lines
 from verifier_cli.apiserver.client import ApiError
 from verifier_cli.controller import queue as queue_module
 from verifier_cli.controller.queue import Queue
@@ -80,15 +81,24 @@ def test_a_failure_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> N
     assert "no answer" in told[0]["msg"]
 
 
-def test_a_bug_ends_it() -> None:
-    async def work(_: Key) -> None:
-        raise ZeroDivisionError
+def test_a_bug_with_one_validation_does_not_stop_the_others() -> None:
+    done: list[Key] = []
+    stream = io.StringIO()
+
+    async def work(key: Key) -> None:
+        if key == KEYS[0]:
+            raise ZeroDivisionError
+        done.append(key)
 
     async def main() -> None:
-        queue = Queue(work, Log(io.StringIO()))
-        queue.mark(KEYS[0])
+        queue = Queue(work, Log(stream))
+        for key in KEYS:
+            queue.mark(key)
         async with queue.working():
-            await asyncio.sleep(5)
+            await asyncio.sleep(0.01)
 
-    with pytest.raises(ExceptionGroup):
-        asyncio.run(main())
+    asyncio.run(main())
+    assert sorted(done) == KEYS[1:]
+    told = check_log_lines(stream.getvalue())
+    assert [each["event"] for each in told] == ["fault", "reconcile.failed"]
+    assert told[0]["fault"] == "ZeroDivisionError"
