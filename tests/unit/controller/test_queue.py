@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-
-import pytest
+from typing import TYPE_CHECKING
 
 from tests.schemas import check_log_lines
 from verifier_cli.apiserver.client import ApiError
@@ -14,6 +13,9 @@ from verifier_cli.controller import queue as queue_module
 from verifier_cli.controller.queue import Queue
 from verifier_cli.controller.state import Key
 from verifier_cli.host.logs import Log
+
+if TYPE_CHECKING:
+    import pytest
 
 KEYS = [Key("ml.sigstore.dev", "ModelValidation", "ns", name) for name in "abc"]
 
