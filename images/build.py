@@ -85,27 +85,30 @@ class Build:
             "VERSION": __version__,
         }
         before = self._working()
-        run(
-            "buildah",
-            "build",
-            "--quiet",
-            "--no-cache",
-            "--pull=never" if self.local else "--pull",
-            "--network=none" if self.local else "--network=host",
-            f"--timestamp={self.epoch}",
-            # The builder's version, and how the base came into this storage, make no difference.
-            "--identity-label=false",
-            *(f"--annotation={BASE}.{key}={runtime[of]}" for key, of in ANNOTATIONS.items()),
-            f"--volume={WHEELS}:/wheels:ro",
-            *(f"--build-arg={key}={value}" for key, value in arguments.items()),
-            f"--file={ROOT}/images/{name}/Containerfile",
-            f"--tag={reference}",
-            str(ROOT),
-            environment=self.environment,
-        )
-        # buildah keeps a container, mounted, of a stage that only lends its files.
-        for container in self._working() - before:
-            run("buildah", "rm", container, environment=self.environment)
+        try:
+            run(
+                "buildah",
+                "build",
+                "--quiet",
+                "--no-cache",
+                "--pull=never" if self.local else "--pull",
+                "--network=none" if self.local else "--network=host",
+                f"--timestamp={self.epoch}",
+                # The builder's version, and how the base came here, make no difference.
+                "--identity-label=false",
+                *(f"--annotation={BASE}.{key}={runtime[of]}" for key, of in ANNOTATIONS.items()),
+                f"--volume={WHEELS}:/wheels:ro",
+                *(f"--build-arg={key}={value}" for key, value in arguments.items()),
+                f"--file={ROOT}/images/{name}/Containerfile",
+                f"--tag={reference}",
+                str(ROOT),
+                environment=self.environment,
+            )
+        finally:
+            # buildah keeps a container, mounted, of a stage that only lends its files, and of a
+            # build that was broken off.
+            for container in self._working() - before:
+                run("buildah", "rm", container, environment=self.environment)
 
     def _working(self) -> set[str]:
         return set(run("buildah", "containers", "--quiet", environment=self.environment).split())

@@ -116,26 +116,26 @@ PROMISED = {
 
 
 @pytest.fixture(scope="module", params=PROMISED)
-def name(request: pytest.FixtureRequest) -> str:
+def which(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def promised(name: str) -> Promised:
-    return PROMISED[name]
+def promised(which: str) -> Promised:
+    return PROMISED[which]
 
 
 @pytest.fixture(scope="module")
-def told(described: Json, name: str) -> Json:
+def told(described: Json, which: str) -> Json:
     """What images.json says of the image."""
-    found: Json = described[name]
+    found: Json = described[which]
     return found
 
 
 @pytest.fixture(scope="module")
-def archive(told: Json, name: str) -> Iterator[Archive]:
+def archive(told: Json, which: str) -> Iterator[Archive]:
     assert told
-    opened = Archive(BUILT / f"{name}.oci.tar")
+    opened = Archive(BUILT / f"{which}.oci.tar")
     yield opened
     for tar in (*opened.layers, opened.tar):
         tar.close()
@@ -292,9 +292,9 @@ def test_the_bill_of_materials_lists_what_is_installed(archive: Archive) -> None
 
 
 def test_it_holds_the_locked_versions_and_nothing_that_was_left_out(
-    archive: Archive, name: str
+    archive: Archive, which: str
 ) -> None:
-    locked = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    locked = (ROOT / "requirements" / f"{which}.txt").read_text(encoding="utf-8")
     wanted = set(
         re.findall(r"^([a-z0-9.-]+)==(\S+)(?: ; (?!sys_platform)|  ?\\)", locked, re.MULTILINE)
     )
