@@ -13,6 +13,7 @@ import pytest
 from tests.cluster.apiserver import Refused
 from tests.cluster.existing import Existing
 from tests.cluster.installed import NAMESPACE, apply, eventually, manifests
+from tests.unit.config.test_manifest import DEMO
 from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
@@ -278,24 +279,9 @@ def test_kserve(product: Node, room: str) -> None:
     assert (status["phase"], verdict(status)[1]["reason"]) == ("Succeeded", "VERIFIED")
 
 
-PREDECESSOR = """
-apiVersion: rhtas.redhat.com/v1alpha1
-kind: ModelValidation
-metadata: {name: demo}
-spec:
-  config:
-    sigstoreConfig:
-      certificateIdentity: "https://github.com/miyunari/model-validation-controller/.github/workflows/sign-model.yaml@refs/tags/v0.0.2"
-      certificateOidcIssuer: "https://token.actions.githubusercontent.com"
-  model:
-    path: /data/tensorflow_saved_model
-    signaturePath: /data/tensorflow_saved_model/model.sig
-"""
-
-
 def test_the_predecessors_manifest_and_label(product: Node, prepared: str) -> None:
     """Unchanged; this model was signed by somebody else, and is not served."""
-    (validation,) = load_all(PREDECESSOR.encode())
+    (validation,) = load_all(DEMO)
     validation["metadata"]["namespace"] = prepared
     _, pod = example("verify.yaml", prepared)
     pod["metadata"]["labels"] = {"validation.rhtas.redhat.com/ml": "true"}

@@ -1,18 +1,23 @@
-"""Runs the command line, in this process and as a process of its own."""
+"""The command line, in this process and as one of its own; and a fake API server."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakeapi import FakeApi
 from tests.schemas import check_log_lines
 from verifier_cli.cli import main
+
+if TYPE_CHECKING:
+    from verifier_cli.apiserver.account import Account
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = Path(sysconfig.get_path("scripts"), "model-verify")
@@ -77,3 +82,16 @@ def process() -> Run:
         return result.require_clean()
 
     return run
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeApi:
+    directory = tmp_path / "api"
+    directory.mkdir()
+    return FakeApi(directory)
+
+
+@pytest.fixture
+def account(fake: FakeApi) -> Iterator[Account]:
+    with fake.running() as found:
+        yield found

@@ -57,7 +57,7 @@ class Materials:
             ConfigError: the validation itself cannot be read.
             ApiError: the API server could not be asked.
         """
-        references = manifest.decode(resource, "", follow=lambda _: "{}").references
+        references = manifest.decode(resource, "", follow=manifest.unread).references
         namespace = key.namespace or self._own
         texts = Texts()
         for each in references:

@@ -12,7 +12,7 @@ from verifier_cli.config.manifest import CLUSTER_KIND, KINDS
 from verifier_cli.controller.metrics import LISTED, VERDICTS
 from verifier_cli.controller.state import Key, pod_of
 from verifier_cli.kube.configmap import MANAGED_BY, OURS
-from verifier_cli.kube.crd import PLURALS
+from verifier_cli.kube.crd import PLURALS, VERSION
 from verifier_cli.kube.names import INJECTED
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Watching:
             return
         keys = {key_of({"kind": kind[1], "apiVersion": kind[0], **each}) for each in found}
         for key in [*self._state.validations]:
-            if (key.kind, f"{key.group}/v1alpha1") == (kind[1], kind[0]) and key not in keys:
+            if (key.kind, f"{key.group}/{VERSION}") == (kind[1], kind[0]) and key not in keys:
                 del self._state.validations[key]
 
 

@@ -27,8 +27,14 @@ def of_policies(validations: Sequence[Validation]) -> list[str]:
     return [
         f"{each.name} names no identity: any code-signing certificate under its anchors will do"
         for each in validations
-        if any(isinstance(s, Certificate) and s.identity is None for s in each.policy.signers)
+        if accepts_anybody(each)
     ]
+
+
+def accepts_anybody(validation: Validation) -> bool:
+    """Whether one of its signers is anybody to whom some authority issued a certificate."""
+    signers = validation.policy.signers
+    return any(isinstance(each, Certificate) and each.identity is None for each in signers)
 
 
 def of_might(containers: Iterable[Container], *, host_processes: bool) -> list[str]:

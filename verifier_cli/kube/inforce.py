@@ -16,7 +16,7 @@ from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.kube.shapes import Unfit, child, objects, text
 
 if TYPE_CHECKING:
-    from verifier_cli.config.manifest import Reference, Validation
+    from verifier_cli.config.manifest import Validation
     from verifier_cli.config.wiring import Wiring
 
 Json = dict[str, Any]
@@ -63,12 +63,7 @@ def in_force(resource: Json) -> Validation | Unready:
 
 def _read(resource: Json) -> Validation:
     """The validation with nothing in the place of material that only the controller reads."""
-    return manifest.decode(resource, "", follow=_unread)
-
-
-def _unread(_: Reference) -> str:
-    # Sound as JSON too. The digest that is made of it is never used.
-    return "{}"
+    return manifest.decode(resource, "", follow=manifest.unread)
 
 
 def _pinned(found: Validation, status: Json) -> Validation | None:

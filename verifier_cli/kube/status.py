@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from verifier_cli.kube.caution import accepts_anybody
 from verifier_cli.kube.configmap import configmap_name
 from verifier_cli.kube.verdicts import STATES
-from verifier_cli.policy import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +46,8 @@ def invalid(resource: Json, fault: str) -> Json:
 
 
 def _warning(found: Validation) -> str:
-    anybody = any(isinstance(s, Certificate) and s.identity is None for s in found.policy.signers)
     said = "; it names no identity: any code-signing certificate under its anchors is accepted"
-    return said if anybody else ""
+    return said if accepts_anybody(found) else ""
 
 
 def _condition(status: str, reason: str, message: str, generation: int) -> Json:
