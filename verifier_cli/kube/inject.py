@@ -39,9 +39,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A pod with the verifier in it, and what its author should know."""
+    """A pod with the verifier in it, and what its author should know.
+
+    Attributes:
+        policies: `NAME=SHA256,…`, as in the annotation that people read.
+    """
 
     pod: Json
+    policies: str
     warnings: tuple[str, ...] = ()
 
 
@@ -119,13 +124,13 @@ def _inject(
         # First, since the API server adds the token's last: injected again, it stays in its place.
         "volumes": [ours[1], *objects(spec, "volumes")],
     }
-    whole = {**pod, "metadata": _marked(pod, validations), "spec": changed}
-    return Injection(whole, tuple(warnings))
-
-
-def _marked(pod: Json, validations: Sequence[Validation]) -> Json:
-    """The metadata with what people read, and what the controller looks for pods by."""
     pins = ",".join([f"{each.name}={each.policy.sha256}" for each in validations])
+    whole = {**pod, "metadata": _marked(pod, pins), "spec": changed}
+    return Injection(whole, pins, tuple(warnings))
+
+
+def _marked(pod: Json, pins: str) -> Json:
+    """The metadata with what people read, and what the controller looks for pods by."""
     metadata = child(pod, "metadata")
     return {
         **metadata,

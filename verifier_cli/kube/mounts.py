@@ -78,6 +78,17 @@ def covers(outer: str, inner: str) -> bool:
     return outer in (inner, "/") or inner.startswith(f"{outer}/")
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether one of two paths is the other or lies below it."""
+    # Asked dozens of times for each pod: `covers` both ways, in one call.
+    return (
+        one == other
+        or "/" in (one, other)
+        or one.startswith(f"{other}/")
+        or other.startswith(f"{one}/")
+    )
+
+
 def read(container: Json, *, init: bool) -> Container:
     """Reads a container of a pod; `init` for one of its init containers.
 
@@ -136,7 +147,7 @@ def require_nothing_else(container: Container, outer: str) -> None:
     own = [("terminationMessagePath", normalised(message))]
     own += [("devicePath", path) for _, path in container.devices]
     for field, path in own:
-        if covers(outer, path) or covers(path, outer):
+        if overlap(outer, path):
             raise Unfit(
                 f"{container.name} has its {field} {path} where it mounts what is verified: choose "
                 "another"

@@ -15,7 +15,7 @@ from verifier_cli.kube.choice import Namespace, validations_for
 from verifier_cli.kube.inject import inject
 from verifier_cli.kube.names import CONTAINER, LABELS
 from verifier_cli.kube.patch import patch
-from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
+from verifier_cli.kube.shapes import Unfit, child, flag, objects, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,10 +35,15 @@ class MalformedReviewError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """The pod may be created, changed as `patch` says (RFC 6902); an empty one changes nothing."""
+    """The pod may be created, changed as `patch` says (RFC 6902); an empty one changes nothing.
+
+    Attributes:
+        policies: what it was wired for, as in its annotation; None if nobody asks for any.
+    """
 
     patch: tuple[Json, ...] = ()
     warnings: tuple[str, ...] = ()
+    policies: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ class Request:
     """What is asked of an admission webhook for pods.
 
     Attributes:
+        pod: as it would be.
         old: the pod before an update.
+        user: who asks; empty if nobody is named.
     """
 
     uid: str
@@ -64,6 +71,8 @@ class Request:
     namespace: str
     pod: Json
     old: Json
+    user: str = ""
+    dry_run: bool = False
 
 
 def decode(review: object) -> Request:
@@ -86,6 +95,8 @@ def decode(review: object) -> Request:
             namespace=text(asked, "namespace"),
             pod=child(asked, "object"),
             old=child(asked, "oldObject"),
+            user=text(child(asked, "userInfo"), "username", default=""),
+            dry_run=flag(asked, "dryRun"),
         )
     except Unfit as error:
         raise MalformedReviewError(f"the review is malformed: {error}") from None
@@ -128,7 +139,8 @@ def _decide(
     if not found:
         return Admit()
     injected = inject(request.pod, found, settings)
-    return Admit(tuple(patch(request.pod, injected.pod)), injected.warnings)
+    operations = tuple(patch(request.pod, injected.pod))
+    return Admit(operations, injected.warnings, injected.policies)
 
 
 def _update(request: Request) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from verifier_cli.kube.mounts import covers, normalised, require_nothing_else, spelled, view
+from verifier_cli.kube.mounts import normalised, overlap, require_nothing_else, spelled, view
 from verifier_cli.kube.names import POLICIES, TOKEN
 from verifier_cli.kube.shapes import Unfit, objects, text
 from verifier_cli.kube.storage import can_hold_a_model
@@ -146,7 +146,7 @@ def _check(name: str, mount: Mount, stores: Stores) -> None:
     if mount.volume not in stores:
         raise Unfit(f"{name} mounts {mount.volume!r}, which is no volume of the pod")
     for taken, place in _TAKEN:
-        if covers(mount.path, place) or covers(place, mount.path):
+        if overlap(mount.path, place):
             raise Unfit(
                 f"{name} mounts a volume at {mount.path}, where the verifier has its own {taken}: "
                 "mount it elsewhere"

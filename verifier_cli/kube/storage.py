@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from verifier_cli.kube.mounts import covers, normalised
+from verifier_cli.kube.mounts import normalised, overlap
 from verifier_cli.kube.shapes import Unfit, child, objects, text
 
 Json = dict[str, Any]
@@ -124,15 +124,13 @@ def same_storage(one: Store, other: Store) -> bool:
     if one.kind != other.kind:
         return False
     if one.kind == "hostPath":
-        return covers(one.which, other.which) or covers(other.which, one.which)
+        return overlap(one.which, other.which)
     # Network storage has many names: a directory of an export, an address of a server, options.
     return one.kind not in (*_OWN, "persistentVolumeClaim", "image")
 
 
 def _is_node(store: Store) -> bool:
-    return store.kind == "hostPath" and any(
-        covers(store.which, each) or covers(each, store.which) for each in _NODE
-    )
+    return store.kind == "hostPath" and any(overlap(store.which, each) for each in _NODE)
 
 
 def holding(stores: Stores, volumes: Collection[str]) -> Held:

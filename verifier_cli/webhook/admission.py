@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from verifier_cli.webhook.audit import Word
     from verifier_cli.webhook.metrics import Metrics
     from verifier_cli.webhook.store import Store
-
-Json = dict[str, Any]
 
 OK, BAD_REQUEST, FAILED = 200, 400, 500
 
@@ -76,8 +74,7 @@ class Admissions:
         """Answers one review, given as JSON; never raises."""
         started = time.perf_counter()
         try:
-            review = msgspec.json.decode(body)
-            request = decode(review)
+            request = decode(msgspec.json.decode(body))
         except (msgspec.MsgspecError, UnicodeError, RecursionError, MalformedReviewError) as error:
             return self._malformed(str(error), started)
         except Exception as error:  # noqa: BLE001  (nobody is let in by a bug)
@@ -85,34 +82,33 @@ class Admissions:
             self._metrics.count("error", time.perf_counter() - started)
             return Answer(FAILED, b"the webhook failed: its log says more")
         try:
-            return self._decided(review, request, started)
+            return self._decided(request, started)
         except Exception as error:  # noqa: BLE001  (nobody is let in by a bug)
             self._report(error)
-            return self._refusal(review, request, _INTERNAL, started)
+            return self._refusal(request, _INTERNAL, started)
 
-    def _decided(self, review: Json, request: Request, started: float) -> Answer:
+    def _decided(self, request: Request, started: float) -> Answer:
         fault = self._fault()
         if fault is not None:
             why = f"the webhook is not ready ({fault}): try again"
             failure = _Failure(503, "ServiceUnavailable", why)
-            return self._refusal(review, request, failure, started)
+            return self._refusal(request, failure, started)
         known = self._store.known(request.namespace)
         decision = decide(request, known, self._store.namespaces, self.settings)
         answered = msgspec.json.encode(encode(request, decision, msgspec.json.encode))
-        self._done(review, request, decision, started)
+        self._done(request, decision, started)
         return Answer(OK, answered)
 
-    def _refusal(self, review: Json, request: Request, failure: _Failure, started: float) -> Answer:
+    def _refusal(self, request: Request, failure: _Failure, started: float) -> Answer:
         """Denied, for a reason that is not the pod's."""
         decision = Deny(f"a pod of {request.namespace} is not let in: {failure.why}")
         answered = encode(request, decision)
         answered["response"]["status"] |= {"code": failure.code, "reason": failure.reason}
-        self._done(review, request, decision, started, failed=True)
+        self._done(request, decision, started, failed=True)
         return Answer(OK, msgspec.json.encode(answered))
 
     def _done(
         self,
-        review: Json,
         request: Request,
         decision: Decision,
         started: float,
@@ -121,8 +117,9 @@ class Admissions:
     ) -> None:
         word: Word = "admitted" if isinstance(decision, Admit) else "error" if failed else "denied"
         outcome = Outcome(decision, word, time.perf_counter() - started)
-        self._metrics.count(word, outcome.seconds, injected=bool(outcome.operations))
-        audit(self._log, review, request, outcome)
+        injected = isinstance(decision, Admit) and bool(decision.patch)
+        self._metrics.count(word, outcome.seconds, injected=injected)
+        audit(self._log, request, outcome)
 
     def _malformed(self, why: str, started: float) -> Answer:
         self._metrics.count("malformed", time.perf_counter() - started)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from verifier_cli.kube.names import ANNOTATION
 from verifier_cli.kube.review import Admit, Deny
 
 if TYPE_CHECKING:
@@ -39,15 +38,11 @@ class Outcome:
     word: Word
     seconds: float
 
-    @property
-    def operations(self) -> tuple[Json, ...]:
-        """The patch; empty for a refusal."""
-        return self.decision.patch if isinstance(self.decision, Admit) else ()
 
-
-def audit(log: Log, review: Json, request: Request, outcome: Outcome) -> None:
+def audit(log: Log, request: Request, outcome: Outcome) -> None:
     """Writes the line."""
-    asked, decision = review["request"], outcome.decision
+    decision = outcome.decision
+    admitted = decision if isinstance(decision, Admit) else Admit()
     log.event(
         "admission.decided",
         _MESSAGES[outcome.word],
@@ -55,38 +50,24 @@ def audit(log: Log, review: Json, request: Request, outcome: Outcome) -> None:
         operation=request.operation,
         namespace=request.namespace,
         pod=_name(request.pod),
-        user=_text(_object(asked.get("userInfo")).get("username")),
+        user=request.user or None,
         decision=outcome.word,
         reason=decision.reason[:_LONGEST_REASON] if isinstance(decision, Deny) else None,
-        policies=_policies(outcome.operations),
-        warnings=len(decision.warnings) if isinstance(decision, Admit) else 0,
-        patched=bool(outcome.operations),
-        dryRun=asked.get("dryRun") is True,
+        policies=admitted.policies,
+        warnings=len(admitted.warnings),
+        patched=bool(admitted.patch),
+        dryRun=request.dry_run,
         durationMs=round(outcome.seconds * 1000, 3),
     )
 
 
 def _name(pod: Json) -> str | None:
-    metadata = _object(pod.get("metadata"))
+    metadata = pod.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
     given = _text(metadata.get("name"))
     generated = _text(metadata.get("generateName"))
     return given or (f"{generated}…" if generated else None)
-
-
-def _policies(operations: tuple[Json, ...]) -> str | None:
-    """The annotation that the patch writes: `NAME=SHA256,…`."""
-    for operation in operations:
-        value, path = operation.get("value"), operation["path"]
-        if path == "/metadata":
-            value = _object(value).get("annotations")
-        elif path != "/metadata/annotations":
-            continue
-        return _text(_object(value).get(ANNOTATION))
-    return None
-
-
-def _object(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str | None:

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import msgspec
 import uvloop
 from prometheus_client import disable_created_metrics
 
@@ -78,12 +79,16 @@ def _parts(environ: Mapping[str, str], stderr: IO[str]) -> _Parts:
     account = in_cluster(environ)
     account.tls()
     account.token()
-    log = Log(stderr, level=asked.log_level)
+    log = Log(stderr, level=asked.log_level, encode=_encode)
     certificate = Certificate(asked.tls_directory, log)
     listening = listen(asked.bind, asked.port)
     return _Parts(
         asked, account, log, certificate, listening, listen(asked.bind, asked.metrics_port)
     )
+
+
+def _encode(line: object) -> str:
+    return msgspec.json.encode(line).decode()
 
 
 async def _serve(parts: _Parts) -> None:

@@ -82,7 +82,8 @@ def test_the_same_pod_gets_the_same_patch() -> None:
 
 
 def test_a_pod_that_has_it_is_not_changed() -> None:
-    assert decided(inject(labelled(), *KNOWN)) == Admit()
+    pins = f"demo={KNOWN[0].policy.sha256}"
+    assert decided(inject(labelled(), *KNOWN)) == Admit(policies=pins)
 
 
 def test_a_pod_without_the_label_is_let_in_as_it_is() -> None:
@@ -160,6 +161,9 @@ MALFORMED: dict[str, object] = {
     "uid is not a text": review({}, uid=""),
     "namespace is not a text": review({}, namespace=None),
     "object is not an object": review([]),  # type: ignore[arg-type]
+    "userInfo is not an object": review({}, userInfo="root"),
+    "username is not a text": review({}, userInfo={"username": 7}),
+    "dryRun is neither true nor false": review({}, dryRun="yes"),
 }
 
 
