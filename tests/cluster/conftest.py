@@ -12,10 +12,12 @@ import pytest
 from images.tools import UnavailableError
 from tests.cluster import machine
 from tests.cluster.controlplane import api_server
-from tests.cluster.existing import IMAGES, KUBECONFIG, existing
+from tests.cluster.existing import IMAGES, KUBECONFIG, Existing, existing
 from tests.cluster.installed import ADMISSION, apply, manifests
 from tests.cluster.node import Node
 from tests.cluster.node import node as one_node
+from tests.cluster.product import IMAGES as ARCHIVES
+from tests.cluster.product import example, install, inventory, send, volume
 from tests.cluster.traces import traces
 
 if TYPE_CHECKING:
@@ -97,3 +99,39 @@ def made_namespace(server: ApiServer, labels: Json) -> Iterator[str]:
     yield name
     # Where no controller runs it stays for ever.
     server.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def untouched(node: Node) -> set[tuple[str, str, str]]:
+    """Every object of the node before anything of ours came to it."""
+    return inventory(node)
+
+
+@pytest.fixture(scope="session")
+def product(node: Node, untouched: set[tuple[str, str, str]]) -> Node:
+    """The node with everything installed."""
+    assert untouched
+    if missing := [str(path) for path in ARCHIVES if not path.exists()]:
+        pytest.skip(f"no images: {', '.join(missing)}: run `nox -s images`")
+    if isinstance(node, Existing):
+        pytest.skip("about a node that the tests start, and this one was there")
+    for archive in ARCHIVES:
+        node.load(archive)
+    install(node)
+    return node
+
+
+@pytest.fixture
+def claimed(product: Node, room: str) -> Iterator[str]:
+    """A namespace with a volume that its claim can have."""
+    product.create(volume(product, room))
+    yield room
+    product.kubectl("delete", "persistentvolume", room, "--wait=false")
+
+
+@pytest.fixture
+def prepared(product: Node, claimed: str) -> str:
+    """A namespace whose claim has the models of examples/prepare.yaml."""
+    send(product, example("prepare.yaml", claimed))
+    product.wait("condition=Complete", "job/prepare-models", f"--namespace={claimed}")
+    return claimed

@@ -25,11 +25,15 @@ SERVICES = IPv4Network("10.96.0.0/16")
 API = SERVICES[1]
 # Whose route it is, as the kernel notes it; a number that nobody has.
 PROTOCOL = "171"
+# A bridge without one of its own takes the lowest of its ports', and so another one as pods come
+# and go. The other pods then send to the old one until they ask again: for most of a minute
+# nothing of theirs arrives.
+ADDRESS = "02:00:0a:63:00:01"
 
 # The unreachable routes keep what is meant for a pod or a Service on this machine, whatever its
 # default route is, also when the bridge is gone.
 SETUP = f"""\
-link add {BRIDGE} type bridge
+link add {BRIDGE} address {ADDRESS} type bridge
 address add {GATEWAY}/{PODS.prefixlen} dev {BRIDGE}
 address add {API}/32 dev {BRIDGE}
 link set {BRIDGE} up

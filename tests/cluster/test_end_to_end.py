@@ -3,141 +3,30 @@
 from __future__ import annotations
 
 import copy
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from tests.cluster.apiserver import Refused
-from tests.cluster.existing import Existing
-from tests.cluster.installed import NAMESPACE, apply, eventually, manifests
+from tests.cluster.installed import NAMESPACE, eventually
+from tests.cluster.product import (
+    ended,
+    example,
+    metrics,
+    rejections,
+    said,
+    send,
+    until_answered,
+    verdict,
+    wait_ready,
+)
 from tests.unit.config.test_manifest import DEMO
 from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.cluster.node import Node
 
 Json = dict[str, Any]
-
-ROOT = Path(__file__).parents[2]
-BUILT = ROOT / "build" / "images"
-EXAMPLES = ROOT / "examples"
-DEPLOYMENTS = ("model-validation-controller", "model-validation-webhook")
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-ENDED = ("Succeeded", "Failed")
-
-
-@pytest.fixture(scope="session")
-def product(node: Node) -> Node:
-    """The node with everything installed, as somebody would who built the images."""
-    archives = [BUILT / f"{name}.oci.tar" for name in ("verifier", "operator", "models")]
-    if missing := [str(path) for path in archives if not path.exists()]:
-        pytest.skip(f"no images: {', '.join(missing)}: run `nox -s images`")
-    if isinstance(node, Existing):
-        pytest.skip("about a node that the tests start, and this one was there")
-    for archive in archives:
-        node.load(archive)
-    objects = manifests(node)
-    apply(node, objects)
-    where = f"--namespace={NAMESPACE}"
-    for name in DEPLOYMENTS:
-        node.wait("condition=Available", f"deployment/{name}", where)
-    # The controller's work: before it, no pod with the label can be made.
-    hooks = "mutatingwebhookconfiguration/model-validation-webhook"
-    node.get_until(
-        lambda found: all("caBundle" in each["clientConfig"] for each in found["webhooks"]), hooks
-    )
-    return node
-
-
-@pytest.fixture
-def claimed(product: Node, room: str) -> Iterator[str]:
-    """A namespace with a volume that its claim can have."""
-    directory = product.directory / "volumes" / room
-    directory.mkdir(parents=True)
-    directory.chmod(0o777)
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": room},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "claimRef": {"namespace": room, "name": "models"},
-            "hostPath": {"path": str(directory)},
-        },
-    }
-    product.create(volume)
-    yield room
-    product.kubectl("delete", "persistentvolume", room, "--wait=false")
-
-
-def example(name: str, room: str) -> list[Json]:
-    """The objects of an example, for a namespace."""
-    found = load_all((EXAMPLES / name).read_bytes())
-    for each in found:
-        each["metadata"]["namespace"] = room
-    return found
-
-
-# What is said while webhook, guard or controller have not seen the namespace or the validation yet.
-# Whoever makes pods for a living (a ReplicaSet, a Job) tries again too.
-NOT_YET = ("try again", "failed calling webhook", "denied request: not ready")
-
-
-def send(product: Node, objects: list[Json]) -> None:
-    for each in objects:
-        assert until_answered(product, each) == ""
-
-
-def until_answered(product: Node, made: Json) -> str:
-    """Sends an object until it is taken, or refused for what it is; returns the refusal."""
-
-    def answer() -> list[str]:
-        try:
-            product.apply(made)
-        except Refused as refused:
-            said = str(refused)
-        else:
-            said = ""
-        return [] if any(each in said for each in NOT_YET) else [said]
-
-    (said,) = eventually(answer, seconds=90)
-    return said
-
-
-def ended(product: Node, room: str, name: str) -> Json:
-    """The status of a pod once its verifier or its workload has ended."""
-
-    def done(found: Json) -> bool:
-        return found["status"]["phase"] in ENDED
-
-    status: Json = product.get_until(done, f"pod/{name}", f"--namespace={room}")["status"]
-    return status
-
-
-def said(product: Node, room: str, name: str) -> str:
-    return product.kubectl("logs", name, f"--namespace={room}", "--container=server").stdout
-
-
-def verdict(status: Json) -> tuple[int, Json]:
-    """How the verifier ended, and its termination message."""
-    (one,) = [e for e in status["initContainerStatuses"] if e["name"] == "model-validation"]
-    told = one["state"]["terminated"]
-    return told["exitCode"], json.loads(told["message"])
-
-
-@pytest.fixture
-def prepared(product: Node, claimed: str) -> str:
-    """A namespace whose claim has the models of examples/prepare.yaml."""
-    send(product, example("prepare.yaml", claimed))
-    product.wait("condition=Complete", "job/prepare-models", f"--namespace={claimed}")
-    return claimed
 
 
 def test_a_signed_model_is_served(product: Node, prepared: str) -> None:
@@ -180,16 +69,6 @@ def test_a_bad_model_is_not_served_and_all_see_why(
     )
 
 
-def rejections(events: Json) -> list[Json]:
-    return [each for each in events["items"] if each["reason"] == "ModelRejected"]
-
-
-def metrics(product: Node, name: str) -> str:
-    """What a pod of ours shows to Prometheus, by way of the API server."""
-    path = f"/api/v1/namespaces/{NAMESPACE}/services/{name}:8080/proxy/metrics"
-    return product.kubectl("get", f"--raw={path}").stdout
-
-
 @pytest.mark.parametrize("name", ["image-volume", "air-gapped"])
 def test_examples_that_need_no_claim(product: Node, room: str, name: str) -> None:
     objects = example(f"{name}.yaml", room)
@@ -199,11 +78,6 @@ def test_examples_that_need_no_claim(product: Node, room: str, name: str) -> Non
     status = ended(product, room, name)
     assert verdict(status)[1]["reason"] == "VERIFIED", status
     assert status["phase"] == "Succeeded"
-
-
-def wait_ready(product: Node, room: str, name: str) -> None:
-    mv = (f"modelvalidations.ml.sigstore.dev/{name}", f"--namespace={room}")
-    product.wait("condition=Ready", *mv)
 
 
 def test_vllm_on_a_hugging_face_cache(product: Node, prepared: str) -> None:
