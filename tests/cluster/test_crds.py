@@ -187,6 +187,22 @@ def test_the_columns_that_people_see(crds: ApiServer) -> None:
     assert line.split()[:5] == [name, "True", "key", "3", "1"]
 
 
+def test_all_kinds_are_found_by_one_word(crds: ApiServer) -> None:
+    """A short name would be of one group only."""
+    made = [
+        crds.create(resource({"config": KEY_CONFIG}, version=version, kind=kind))
+        for version, kind in (
+            (OURS, "ModelValidation"),
+            (OURS, CLUSTER),
+            (THEIRS, "ModelValidation"),
+        )
+    ]
+    found = crds.kubectl("get", "model-verify", "--all-namespaces", "--output=name").stdout.split()
+    for each in made:
+        group = each["apiVersion"].split("/")[0]
+        assert f"{each['kind'].lower()}.{group}/{each['metadata']['name']}" in found
+
+
 def test_every_field_is_explained(crds: ApiServer) -> None:
     said = crds.kubectl("explain", "mv.spec.signers.key.publicKey.secretKeyRef").stdout
     assert "In a Secret." in said

@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 VERSION = "v1alpha1"
 KIND = "ModelValidation"
+# `kubectl get` shows all three kinds by it: a short name is of one group only.
+CATEGORY = "model-verify"
 PLURALS = {KIND: "modelvalidations", CLUSTER_KIND: "clustermodelvalidations"}
 
 
@@ -102,6 +104,13 @@ _COLUMNS = (
     ("Rejected", "integer", ".status.verdicts.rejected"),
     ("Age", "date", ".metadata.creationTimestamp"),
 )
+# With `--output wide` only.
+_WIDE = (
+    ("Undetermined", "integer", ".status.verdicts.undetermined"),
+    ("Pending", "integer", ".status.verdicts.pending"),
+    ("Mode", "string", ".spec.mode"),
+    ("Message", "string", '.status.conditions[?(@.type=="Ready")].message'),
+)
 
 
 def definitions() -> Iterator[Json]:
@@ -127,8 +136,10 @@ def _definition(group: str, kind: str, short: list[str]) -> Json:
             "status": STATUS,
         },
     }
-    columns = [{"name": n, "type": t, "jsonPath": path} for n, t, path in _COLUMNS]
-    names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
+    columns: list[Json] = [{"name": n, "type": t, "jsonPath": path} for n, t, path in _COLUMNS]
+    columns += [{"name": n, "type": t, "jsonPath": path, "priority": 1} for n, t, path in _WIDE]
+    names: Json = {"kind": kind, "listKind": f"{kind}List", "plural": plural}
+    names |= {"singular": kind.lower(), "categories": [CATEGORY]}
     version = {
         "name": VERSION,
         "served": True,
