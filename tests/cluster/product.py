@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.apiserver import Refused
-from tests.cluster.installed import NAMESPACE, apply, eventually, manifests
+from tests.cluster.installed import MANIFESTS, NAMESPACE, apply, eventually, manifests
 from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
@@ -43,9 +43,14 @@ def install(node: Node) -> None:
 
 
 def uninstall(node: Node) -> None:
-    """Removes what was applied, as `kubectl delete -k` does, and waits until it is gone."""
-    together = {"apiVersion": "v1", "kind": "List", "items": manifests(node)}
-    node.kubectl("delete", "--wait", "--filename=-", stdin=together, seconds=150)
+    """Removes it as docs/install.md says, and waits until all of it is gone."""
+    kinds = ",".join(
+        each["metadata"]["name"]
+        for each in manifests(node)
+        if each["kind"] == "CustomResourceDefinition"
+    )
+    node.kubectl("delete", kinds, "--all", "--all-namespaces")
+    node.kubectl("delete", "-k", str(MANIFESTS / "overlays/development"), seconds=150)
 
 
 def inventory(node: Node, *but: str) -> set[tuple[str, str, str]]:
