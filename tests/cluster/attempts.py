@@ -223,6 +223,10 @@ ATTEMPTS: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda p: add_everywhere(p, mount("/opt/model-verify/lib", "x"), x=EMPTY),
         "verifier mounts",
     ),
+    "a configuration for its OpenSSL": (
+        lambda p: add_everywhere(p, mount("/opt/pyca/cryptography/openssl", "x"), x=EMPTY),
+        "verifier mounts",
+    ),
     "its code replaced from above": (
         lambda p: add_everywhere(p, mount("/usr", "x"), x=EMPTY),
         "verifier mounts",
