@@ -48,7 +48,7 @@ from tests.unit.kube.pods import (
     validation,
 )
 from verifier_cli.kube.inject import inject
-from verifier_cli.kube.names import CONTAINER
+from verifier_cli.kube.names import CONTAINER, INJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +105,10 @@ def _until_in_force(guard: Guarded) -> None:
         }.get(name, ({LABEL: name}, TEAM))
         sent = functools.partial(guard.send, foreign(label), namespace)
         until_refused(name, sent, f" {name} of ")
+    former = inject(model_server(), [validation("demo", timeoutSeconds=98)], SETTINGS).pod
+    until_refused("injected", functools.partial(guard.send, former, TEAM), "policy of")
+    former["spec"]["initContainers"][0]["image"] = ANOTHER
+    until_refused("injected", functools.partial(guard.send, former, TEAM), "verifier image:")
     with created(guard, model_server()) as name:
         until_refused("running", lambda: change(guard, name, labels={LABEL: "demo"}), "labels:")
         until_refused("binding", lambda: bind(guard, name, labels={LABEL: "demo"}), "labels:")
@@ -245,6 +249,22 @@ def test_what_asks_for_nothing_is_not_looked_at(guarded: Guarded) -> None:
     assert guarded.send(decoy, TEAM)
 
 
+def test_nobody_else_speaks_for_a_verifier(guarded: Guarded) -> None:
+    """The controller counts what the verifiers of marked pods say, labelled or not."""
+    marked = {INJECTED: "true"}
+    made = inject(model_server(), [guarded.known["demo"]], SETTINGS).pod
+    assert made["metadata"]["labels"] == marked
+    assert guarded.send(made, TEAM)
+    decoy = other_names(pod(container("server", mount()), inits=(container(CONTAINER),)), **marked)
+    assert guarded.send(decoy, OWN)
+    with pytest.raises(Refused, match="verifier"):
+        guarded.send(decoy, TEAM)
+    # The policy of a version that is not in force, under a validation's name.
+    former = inject(model_server(), [validation("demo", timeoutSeconds=98)], SETTINGS).pod
+    with pytest.raises(Refused, match="does not pin the policy of ModelValidation demo"):
+        guarded.send(former, TEAM)
+
+
 # Later.
 
 
@@ -315,6 +335,8 @@ UPDATES: dict[str, tuple[tuple[str, ...], Json, str]] = {
     "the other label put on": ((), {"labels": {THEIRS: "theirs"}}, "labels:"),
     "an empty label put on": ((), {"labels": {THEIRS: ""}}, "labels:"),
     "by way of the status": (("--subresource=status",), {"labels": {LABEL: None}}, "labels:"),
+    "the mark taken away": ((), {"labels": {INJECTED: None}}, "labels:"),
+    "the mark changed": ((), {"labels": {INJECTED: "false"}}, "labels:"),
     "the annotation changed": ((), {"annotations": {ANNOTATION: "x"}}, "annotation:"),
     "the annotation taken away": ((), {"annotations": {ANNOTATION: None}}, "annotation:"),
 }
@@ -342,13 +364,14 @@ def test_the_verifiers_image_cannot_be_changed(guarded: Guarded) -> None:
             _patch(guarded, running, ours)
 
 
+@pytest.mark.parametrize("label", [LABEL, INJECTED])
 @pytest.mark.parametrize("how", [bind, bind_as_of_old, change])
-def test_a_label_put_on_later(guarded: Guarded, how: Callable[..., None]) -> None:
+def test_a_label_put_on_later(guarded: Guarded, how: Callable[..., None], label: str) -> None:
     """By an update, or by a binding to a node: such a pod was never verified."""
     with created(guarded, model_server(), OWN) as unguarded:
-        how(guarded, unguarded, labels={LABEL: "demo"})
+        how(guarded, unguarded, labels={label: "true"})
     with created(guarded, model_server()) as running, pytest.raises(Refused, match="labels:"):
-        how(guarded, running, labels={LABEL: "demo"})
+        how(guarded, running, labels={label: "true"})
 
 
 def test_the_life_of_a_pod_goes_on(guarded: Guarded) -> None:
