@@ -37,6 +37,7 @@ GENUINE: dict[str, Callable[[Guarded], Json]] = {
     "under two groups": lambda g: other_names(
         g.injected(model_server(), "demo", "theirs"), **{THEIRS: "theirs"}
     ),
+    "a path and discovery": lambda g: g.injected(model_server(), "mixed"),
     "discovery, also in what an init container brings": lambda g: g.injected(
         pod(
             container("server", mount(), mount("/cache", "cache"), mount("/work", "work")),

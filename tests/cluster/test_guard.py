@@ -46,6 +46,7 @@ from tests.unit.kube.pods import (
     pod,
     resource,
     validation,
+    verifier,
 )
 from verifier_cli.kube.inject import inject
 from verifier_cli.kube.names import CONTAINER, INJECTED
@@ -69,6 +70,9 @@ def guarded(installed: ApiServer) -> Iterator[Guarded]:
         guard.validation("second", TEAM, mode="warn", selector={"matchLabels": {"app": "x"}})
         guard.validation("keep", TEAM, mounts="Preserve", timeoutSeconds=61)
         guard.validation("found", TEAM, model=None)
+        some = [{"path": "/data/model"}, {"discover": True}]
+        mixed = {"selector": {"matchLabels": {"app": "mixed"}}, "timeoutSeconds": 65}
+        guard.validation("mixed", TEAM, model=None, models=some, **mixed)
         guard.validation("theirs", TEAM, group="rhtas.redhat.com", timeoutSeconds=62)
         zones = {"key": "zone", "operator": "In", "values": ["strict"]}
         apps = [
@@ -160,8 +164,15 @@ def test_preserve_is_for_what_goes_on_running(guarded: Guarded) -> None:
         guarded.send(made, TEAM)
 
 
-def test_discovery_looks_wherever_a_model_may_be(guarded: Guarded) -> None:
-    made = guarded.injected(model_server(), "found")
+@pytest.mark.parametrize("name", ["found", "mixed"])
+def test_discovery_looks_wherever_a_model_may_be(guarded: Guarded, name: str) -> None:
+    made = guarded.injected(model_server(), name)
+    assert guarded.send(made, TEAM)
+    unlooked = guarded.injected(model_server(), name)
+    variables = verifier(unlooked)["env"]
+    variables[:] = [each for each in variables if each["name"] != "MODEL_VERIFY_ROOTS"]
+    with pytest.raises(Refused, match="sight: "):
+        guarded.send(unlooked, TEAM)
     source = {"persistentVolumeClaim": {"claimName": "other"}}
     add_mount(made, mount("/other", "other", readOnly=True), other=source)
     with pytest.raises(Refused, match="discovery: a volume that may hold a model"):
