@@ -48,6 +48,7 @@ from tests.unit.kube.pods import (
     validation,
     verifier,
 )
+from verifier_cli.kube.configmap import MANAGED_BY, OURS
 from verifier_cli.kube.inject import inject
 from verifier_cli.kube.names import CONTAINER, INJECTED
 
@@ -110,9 +111,10 @@ def _until_in_force(guard: Guarded) -> None:
         sent = functools.partial(guard.send, foreign(label), namespace)
         until_refused(name, sent, f" {name} of ")
     former = inject(model_server(), [validation("demo", timeoutSeconds=98)], SETTINGS).pod
-    until_refused("injected", functools.partial(guard.send, former, TEAM), "policy of")
-    former["spec"]["initContainers"][0]["image"] = ANOTHER
-    until_refused("injected", functools.partial(guard.send, former, TEAM), "verifier image:")
+    until_refused("marked", functools.partial(guard.send, former, TEAM), "policy of")
+    decoy = foreign({INJECTED: "true"})
+    decoy["spec"]["initContainers"][0]["image"] = ANOTHER
+    until_refused("marked", functools.partial(guard.send, decoy, TEAM), "verifier image:")
     with created(guard, model_server()) as name:
         until_refused("running", lambda: change(guard, name, labels={LABEL: "demo"}), "labels:")
         until_refused("binding", lambda: bind(guard, name, labels={LABEL: "demo"}), "labels:")
@@ -471,6 +473,23 @@ def test_what_an_editor_may_do_to_a_policy(guarded: Guarded) -> None:
         write_policy(guarded, TEAM, name="y-0123456789", how=("replace",), as_editor=True)
     write_policy(guarded, TEAM, name="y-0123456789", how=("replace",))
     guarded.server.kubectl("label", "configmap", "y-0123456789", "a=b", *editor)
+
+
+def test_nobody_fills_the_controllers_memory_with_configmaps(guarded: Guarded) -> None:
+    """By its label it holds all of them."""
+    editor = ("--as=someone", "--as-group=editors", f"--namespace={TEAM}")
+    metadata = {"name": "big", "labels": {MANAGED_BY: OURS}}
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": ""}}
+    create = ("create", "--filename=-", "--dry-run=server")
+    assert "policies:" in guarded.server.kubectl(*create, *editor, stdin=made, check=False).stderr
+    guarded.server.kubectl(*create, f"--namespace={TEAM}", stdin=made)
+    guarded.server.kubectl("create", "configmap", "big", "--from-literal=x=", *editor)
+    label = ("label", "configmap", "big", f"{MANAGED_BY}={OURS}")
+    assert "policies:" in guarded.server.kubectl(*label, *editor, check=False).stderr
+    # What bears it stays what it is, whoever wrote it, and can be cleaned up by anybody.
+    guarded.server.kubectl(*label, f"--namespace={TEAM}")
+    guarded.server.kubectl("annotate", "configmap", "big", "a=b", *editor)
+    guarded.server.kubectl("label", "configmap", "big", f"{MANAGED_BY}-", *editor)
 
 
 # The rules themselves.
