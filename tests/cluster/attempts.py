@@ -37,6 +37,7 @@ GENUINE: dict[str, Callable[[Guarded], Json]] = {
     "under two groups": lambda g: other_names(
         g.injected(model_server(), "demo", "theirs"), **{THEIRS: "theirs"}
     ),
+    "a path and discovery": lambda g: g.injected(model_server(), "mixed"),
     "discovery, also in what an init container brings": lambda g: g.injected(
         pod(
             container("server", mount(), mount("/cache", "cache"), mount("/work", "work")),
@@ -221,6 +222,10 @@ ATTEMPTS: dict[str, tuple[Callable[[Json], object], str]] = {
     "no security context": (change_verifier(securityContext={}), "verifier security context"),
     "its code replaced": (
         lambda p: add_everywhere(p, mount("/opt/model-verify/lib", "x"), x=EMPTY),
+        "verifier mounts",
+    ),
+    "a configuration for its OpenSSL": (
+        lambda p: add_everywhere(p, mount("/opt/pyca/cryptography/openssl", "x"), x=EMPTY),
         "verifier mounts",
     ),
     "its code replaced from above": (

@@ -46,9 +46,11 @@ from tests.unit.kube.pods import (
     pod,
     resource,
     validation,
+    verifier,
 )
+from verifier_cli.kube.configmap import MANAGED_BY, OURS
 from verifier_cli.kube.inject import inject
-from verifier_cli.kube.names import CONTAINER
+from verifier_cli.kube.names import CONTAINER, INJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,6 +71,9 @@ def guarded(installed: ApiServer) -> Iterator[Guarded]:
         guard.validation("second", TEAM, mode="warn", selector={"matchLabels": {"app": "x"}})
         guard.validation("keep", TEAM, mounts="Preserve", timeoutSeconds=61)
         guard.validation("found", TEAM, model=None)
+        some = [{"path": "/data/model"}, {"discover": True}]
+        mixed = {"selector": {"matchLabels": {"app": "mixed"}}, "timeoutSeconds": 65}
+        guard.validation("mixed", TEAM, model=None, models=some, **mixed)
         guard.validation("theirs", TEAM, group="rhtas.redhat.com", timeoutSeconds=62)
         zones = {"key": "zone", "operator": "In", "values": ["strict"]}
         apps = [
@@ -105,6 +110,11 @@ def _until_in_force(guard: Guarded) -> None:
         }.get(name, ({LABEL: name}, TEAM))
         sent = functools.partial(guard.send, foreign(label), namespace)
         until_refused(name, sent, f" {name} of ")
+    former = inject(model_server(), [validation("demo", timeoutSeconds=98)], SETTINGS).pod
+    until_refused("marked", functools.partial(guard.send, former, TEAM), "policy of")
+    decoy = foreign({INJECTED: "true"})
+    decoy["spec"]["initContainers"][0]["image"] = ANOTHER
+    until_refused("marked", functools.partial(guard.send, decoy, TEAM), "verifier image:")
     with created(guard, model_server()) as name:
         until_refused("running", lambda: change(guard, name, labels={LABEL: "demo"}), "labels:")
         until_refused("binding", lambda: bind(guard, name, labels={LABEL: "demo"}), "labels:")
@@ -156,8 +166,15 @@ def test_preserve_is_for_what_goes_on_running(guarded: Guarded) -> None:
         guarded.send(made, TEAM)
 
 
-def test_discovery_looks_wherever_a_model_may_be(guarded: Guarded) -> None:
-    made = guarded.injected(model_server(), "found")
+@pytest.mark.parametrize("name", ["found", "mixed"])
+def test_discovery_looks_wherever_a_model_may_be(guarded: Guarded, name: str) -> None:
+    made = guarded.injected(model_server(), name)
+    assert guarded.send(made, TEAM)
+    unlooked = guarded.injected(model_server(), name)
+    variables = verifier(unlooked)["env"]
+    variables[:] = [each for each in variables if each["name"] != "MODEL_VERIFY_ROOTS"]
+    with pytest.raises(Refused, match="sight: "):
+        guarded.send(unlooked, TEAM)
     source = {"persistentVolumeClaim": {"claimName": "other"}}
     add_mount(made, mount("/other", "other", readOnly=True), other=source)
     with pytest.raises(Refused, match="discovery: a volume that may hold a model"):
@@ -245,6 +262,22 @@ def test_what_asks_for_nothing_is_not_looked_at(guarded: Guarded) -> None:
     assert guarded.send(decoy, TEAM)
 
 
+def test_nobody_else_speaks_for_a_verifier(guarded: Guarded) -> None:
+    """The controller counts what the verifiers of marked pods say, labelled or not."""
+    marked = {INJECTED: "true"}
+    made = inject(model_server(), [guarded.known["demo"]], SETTINGS).pod
+    assert made["metadata"]["labels"] == marked
+    assert guarded.send(made, TEAM)
+    decoy = other_names(pod(container("server", mount()), inits=(container(CONTAINER),)), **marked)
+    assert guarded.send(decoy, OWN)
+    with pytest.raises(Refused, match="verifier"):
+        guarded.send(decoy, TEAM)
+    # The policy of a version that is not in force, under a validation's name.
+    former = inject(model_server(), [validation("demo", timeoutSeconds=98)], SETTINGS).pod
+    with pytest.raises(Refused, match="does not pin the policy of ModelValidation demo"):
+        guarded.send(former, TEAM)
+
+
 # Later.
 
 
@@ -315,6 +348,8 @@ UPDATES: dict[str, tuple[tuple[str, ...], Json, str]] = {
     "the other label put on": ((), {"labels": {THEIRS: "theirs"}}, "labels:"),
     "an empty label put on": ((), {"labels": {THEIRS: ""}}, "labels:"),
     "by way of the status": (("--subresource=status",), {"labels": {LABEL: None}}, "labels:"),
+    "the mark taken away": ((), {"labels": {INJECTED: None}}, "labels:"),
+    "the mark changed": ((), {"labels": {INJECTED: "false"}}, "labels:"),
     "the annotation changed": ((), {"annotations": {ANNOTATION: "x"}}, "annotation:"),
     "the annotation taken away": ((), {"annotations": {ANNOTATION: None}}, "annotation:"),
 }
@@ -342,13 +377,14 @@ def test_the_verifiers_image_cannot_be_changed(guarded: Guarded) -> None:
             _patch(guarded, running, ours)
 
 
+@pytest.mark.parametrize("label", [LABEL, INJECTED])
 @pytest.mark.parametrize("how", [bind, bind_as_of_old, change])
-def test_a_label_put_on_later(guarded: Guarded, how: Callable[..., None]) -> None:
+def test_a_label_put_on_later(guarded: Guarded, how: Callable[..., None], label: str) -> None:
     """By an update, or by a binding to a node: such a pod was never verified."""
     with created(guarded, model_server(), OWN) as unguarded:
-        how(guarded, unguarded, labels={LABEL: "demo"})
+        how(guarded, unguarded, labels={label: "true"})
     with created(guarded, model_server()) as running, pytest.raises(Refused, match="labels:"):
-        how(guarded, running, labels={LABEL: "demo"})
+        how(guarded, running, labels={label: "true"})
 
 
 def test_the_life_of_a_pod_goes_on(guarded: Guarded) -> None:
@@ -437,6 +473,23 @@ def test_what_an_editor_may_do_to_a_policy(guarded: Guarded) -> None:
         write_policy(guarded, TEAM, name="y-0123456789", how=("replace",), as_editor=True)
     write_policy(guarded, TEAM, name="y-0123456789", how=("replace",))
     guarded.server.kubectl("label", "configmap", "y-0123456789", "a=b", *editor)
+
+
+def test_nobody_fills_the_controllers_memory_with_configmaps(guarded: Guarded) -> None:
+    """By its label it holds all of them."""
+    editor = ("--as=someone", "--as-group=editors", f"--namespace={TEAM}")
+    metadata = {"name": "big", "labels": {MANAGED_BY: OURS}}
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": ""}}
+    create = ("create", "--filename=-", "--dry-run=server")
+    assert "policies:" in guarded.server.kubectl(*create, *editor, stdin=made, check=False).stderr
+    guarded.server.kubectl(*create, f"--namespace={TEAM}", stdin=made)
+    guarded.server.kubectl("create", "configmap", "big", "--from-literal=x=", *editor)
+    label = ("label", "configmap", "big", f"{MANAGED_BY}={OURS}")
+    assert "policies:" in guarded.server.kubectl(*label, *editor, check=False).stderr
+    # What bears it stays what it is, whoever wrote it, and can be cleaned up by anybody.
+    guarded.server.kubectl(*label, f"--namespace={TEAM}")
+    guarded.server.kubectl("annotate", "configmap", "big", "a=b", *editor)
+    guarded.server.kubectl("label", "configmap", "big", f"{MANAGED_BY}-", *editor)
 
 
 # The rules themselves.

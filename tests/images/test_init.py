@@ -226,6 +226,19 @@ def test_the_environment_of_a_pod_adds_no_code(  # noqa: PLR0913
     assert init(podman, verifier, *mounted(model, policy), *options).exit_code == 12
 
 
+def test_a_configuration_where_openssl_was_built_to_look_is_not_read(
+    podman: Podman, verifier: str, model: Model, policy: Path, shared: Path
+) -> None:
+    planted = shared / "planted"
+    planted.mkdir()
+    # Whoever opens it waits for ever.
+    os.mkfifo(planted / "openssl.cnf", 0o644)
+    (model.path / "added").touch()
+    volume = f"--volume={planted}:/opt/pyca/cryptography/openssl:ro"
+    options = (*mounted(model, policy), volume, "--timeout=20")
+    assert init(podman, verifier, *options).exit_code == 12
+
+
 def test_a_trust_root_from_the_network_is_not_to_be_had(podman: Podman, verifier: str) -> None:
     command = ("run", "--rm", *FLAGS, f"--volume={SIGSTORE}:{MODEL}:ro", verifier, "verify", MODEL)
     signer = ("--identity=a@example.com", "--identity-provider=https://example.com", "--online")

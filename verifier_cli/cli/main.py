@@ -63,6 +63,9 @@ def run(arguments: Sequence[str]) -> int:
         # Before OpenSSL is loaded: its configuration can load any code, from the model too.
         for name in OPENSSL_VARIABLES:
             os.environ.pop(name, None)
+        # Without a name it would be looked for where the library was built to live: in the image
+        # that is nowhere, and in a pod whatever is mounted there.
+        os.environ["OPENSSL_CONF"] = os.devnull
         # Without click: a pod waits for this start.
         return int(import_module("verifier_cli.initcontainer").main())
     return int(import_module("verifier_cli.cli.commands").run(arguments))

@@ -56,13 +56,31 @@ class Reconciler:
         except ConfigError as error:
             wanted = status.invalid(resource, str(error))
             found = None
-        if found is not None:
-            targets = self._state.targets(key, found.wiring)
-            for namespace in targets:
-                await self.deliver(found, resource, namespace)
-            self.places[key] = {(namespace, configmap_name(found)) for namespace in targets}
+        failed = None if found is None else await self._delivered(key, found, resource)
         await self.report(key, resource, wanted)
+        if failed is not None:
+            raise failed
         return found is not None
+
+    async def _delivered(self, key: Key, found: Validation, resource: Json) -> ApiError | None:
+        """Delivers to every namespace; what failed in some of them, where others have it.
+
+        Whoever writes in one namespace (a finalizer, a quota) must not decide about all others.
+
+        Raises:
+            ApiError: nobody has it, or the API server gave no answer.
+        """
+        targets = self._state.targets(key, found.wiring)
+        errors: list[ApiError] = []
+        for namespace in targets:
+            try:
+                await self.deliver(found, resource, namespace)
+            except ApiError as error:
+                errors.append(error)
+                if error.status == 0 or len(errors) == len(targets):
+                    raise
+        self.places[key] = {(namespace, configmap_name(found)) for namespace in targets}
+        return errors[0] if errors else None
 
     async def compiled(self, key: Key, resource: Json) -> Validation:
         """Reads a validation whole, with the material that it takes from the cluster.
@@ -90,7 +108,8 @@ class Reconciler:
         }
         wanted["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
         name = wanted["metadata"]["name"]
-        if _same(self._state.configmaps.get((namespace, name)), wanted):
+        owners = self._owners(namespace, name) | {metadata["uid"]}
+        if _same(self._state.configmaps.get((namespace, name)), wanted, owners):
             return
         collection = f"/api/v1/namespaces/{namespace}/configmaps"
         try:
@@ -98,14 +117,23 @@ class Reconciler:
         except ApiError as error:
             if error.status != CONFLICT:
                 raise
-            made = await self._replaced(collection, wanted)
+            made = await self._replaced(collection, wanted, owners)
         self._state.configmaps[(namespace, name)] = made
 
-    async def _replaced(self, collection: str, wanted: Json) -> Json:
+    def _owners(self, namespace: str, name: str) -> set[str]:
+        """The uids of the validations that a ConfigMap of this name may belong to.
+
+        There can be two (`cluster-x`, and `x` of the cluster), and one policy of both: if each
+        wanted it for itself, they would take it from each other for ever.
+        """
+        keys = self._state.of_configmap(namespace, name)
+        return {self._state.validations[key]["metadata"]["uid"] for key in keys}
+
+    async def _replaced(self, collection: str, wanted: Json, owners: set[str]) -> Json:
         """Puts ours in the place of what has its name; an immutable one cannot be changed."""
         path = f"{collection}/{wanted['metadata']['name']}"
         there = await self._api.get(path)
-        if _same(there, wanted):
+        if _same(there, wanted, owners):
             return there
         await self._api.delete(path, {"preconditions": {"uid": there["metadata"]["uid"]}})
         return await self._api.create(collection, wanted)
@@ -148,11 +176,11 @@ def path_of(key: Key) -> str:
     return f"/apis/{key.group}/{VERSION}/{within}{PLURALS[key.kind]}/{key.name}"
 
 
-def _same(there: Json | None, wanted: Json) -> bool:
+def _same(there: Json | None, wanted: Json, owners: set[str]) -> bool:
     return (
         there is not None
         and there.get("data") == wanted["data"]
         and there.get("binaryData") is None
         and there.get("immutable") is True
-        and owner_of(there) == owner_of(wanted)
+        and owner_of(there) in owners
     )

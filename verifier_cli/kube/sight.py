@@ -28,6 +28,8 @@ _TAKEN = tuple(
         POLICIES,
         TOKEN,
         *("/bin", "/dev", "/etc", "/lib", "/lib64", "/opt/model-verify", "/proc", "/sys"),
+        # The home of cryptography's OpenSSL, whose configuration can load any code.
+        "/opt/pyca",
         *("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/local/lib"),
     )
 )

@@ -103,6 +103,21 @@ def test_in_a_pod_not_even_the_command_line_library(tmp_path: object) -> None:
     assert imported_by("init", env=env) & (HEAVY | {"click", "cryptography"}) == set()
 
 
+def test_in_a_pod_openssl_reads_no_configuration(tmp_path: Path) -> None:
+    """None that a variable names, and none where the library was built to look."""
+    code = "import os; from verifier_cli.cli.main import run; run(['init']); print(os.environ)"
+    planted = dict.fromkeys(main.OPENSSL_VARIABLES, "/planted")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **planted, "MODEL_VERIFY_TERMINATION_LOG": str(tmp_path / "t")},
+    )
+    assert "'OPENSSL_CONF': '/dev/null'" in done.stdout
+    assert "/planted" not in done.stdout
+
+
 def test_init_with_options_goes_the_usual_way() -> None:
     assert "click" in imported_by("init", "--help")
 

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.controller.api import FakeApi
 from tests.unit.kube.pods import KEY, PATH
 from verifier_cli.apiserver.client import ApiError
+from verifier_cli.config import manifest
 from verifier_cli.controller.material import Materials
 from verifier_cli.controller.reconcile import Reconciler, path_of
 from verifier_cli.controller.state import Key, Pod, State
@@ -199,6 +200,55 @@ def test_a_cluster_validation_goes_where_it_selects() -> None:
     cluster.state.namespaces = {"one": {"a": "b"}, "two": {}, "three": {"a": "b", "c": "d"}}
     assert cluster.reconcile() is True
     assert [path.split("/")[4] for path in cluster.configmaps()] == ["one", "three"]
+
+
+@pytest.mark.parametrize("status", [403, 409, 500])
+def test_one_namespace_does_not_decide_about_the_others(status: int) -> None:
+    """Its editors can keep a ConfigMap from being written there: by a finalizer, by a quota."""
+    cluster = Cluster(SPEC, CLUSTER)
+    cluster.state.namespaces = {name: {"a": "b"} for name in ("one", "three", "two")}
+    cluster.api.failing["/api/v1/namespaces/one/configmaps"] = status
+    if status == 409:
+        digest = manifest.decode(cluster.resource(), "").policy.sha256
+        name = f"/api/v1/namespaces/one/configmaps/cluster-demo-{digest[:10]}"
+        cluster.api.failing[name] = 409
+    with pytest.raises(ApiError):
+        cluster.reconcile()
+    assert [path.split("/")[4] for path in cluster.configmaps()] == ["three", "two"]
+    assert cluster.status["policySha256"]
+    # Without any answer, asking for each of many namespaces would take for ever.
+    cluster = Cluster(SPEC, CLUSTER)
+    cluster.state.namespaces = {name: {"a": "b"} for name in ("one", "two")}
+    cluster.api.failing["/api/v1/namespaces/one/configmaps"] = 0
+    with pytest.raises(ApiError):
+        cluster.reconcile()
+    assert cluster.configmaps() == []
+    assert cluster.status == {}
+
+
+def test_two_validations_of_like_names_and_one_policy_share_it() -> None:
+    """`cluster-demo`, whoever made it, and `demo` of the cluster."""
+    cluster = Cluster(SPEC, CLUSTER)
+    cluster.state.namespaces = {"ns": {"a": "b"}}
+    twin = Key("ml.sigstore.dev", "ModelValidation", "ns", "cluster-demo")
+    metadata = {"name": twin.name, "namespace": "ns", "uid": "v", "generation": 1}
+    made = {"apiVersion": "ml.sigstore.dev/v1alpha1", "kind": twin.kind, "spec": SPEC}
+    cluster.api.objects[path_of(twin)] = {**made, "metadata": metadata}
+    cluster.state.validations[twin] = {**made, "metadata": metadata}
+    cluster.reconcile()
+    cluster.api.asked.clear()
+    for known in (True, False):
+        if not known:
+            cluster.state.configmaps.clear()
+        asyncio.run(cluster.reconciler.reconcile(twin))
+        cluster.reconcile()
+    assert "DELETE" not in {verb for verb, _ in cluster.api.asked}
+    # Somebody else's is not theirs.
+    (path,) = cluster.configmaps()
+    cluster.api.objects[path]["metadata"]["ownerReferences"] = []
+    cluster.state.configmaps.clear()
+    cluster.reconcile()
+    assert ("DELETE", path) in cluster.api.asked
 
 
 def test_what_has_its_name_is_replaced_and_what_is_ours_is_not() -> None:
