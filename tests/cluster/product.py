@@ -23,9 +23,15 @@ EXAMPLES = ROOT / "examples"
 DEPLOYMENTS = ("model-validation-controller", "model-validation-webhook")
 CLAIM = "models"
 ENDED = ("Succeeded", "Failed")
-# What is said while webhook, guard or controller have not seen the namespace or the validation yet.
+# What is said while webhook, guard or controller have not seen the namespace, the validation or the
+# settings yet.
 # Whoever makes pods for a living (a ReplicaSet, a Job) tries again too.
-NOT_YET = ("try again", "failed calling webhook", "denied request: not ready")
+NOT_YET = (
+    "try again",
+    "failed calling webhook",
+    "denied request: not ready",
+    "no params found",
+)
 # Comes and goes by itself.
 _FLEETING = ("events", "events.events.k8s.io", "leases.coordination.k8s.io")
 
