@@ -107,10 +107,12 @@ class Operator:
 
     async def _resync(self) -> None:
         await self._watching.list_all(self._api)
-        idle = set()
-        for key, keep in self._reconciler.places.items():
-            if self._ready.get(key) and key in self._state.validations:
-                idle |= set(self._state.unused(key, keep))
+        kept = {
+            key: keep
+            for key, keep in self._reconciler.places.items()
+            if self._ready.get(key) and key in self._state.validations
+        }
+        idle = self._state.unused(kept)
         # Only what was of no use the last time too.
         await self._reconciler.sweep(sorted(idle & self._idle))
         self._idle = idle

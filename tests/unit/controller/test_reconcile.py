@@ -275,7 +275,7 @@ def test_only_what_is_neither_in_force_nor_used_is_swept() -> None:
         cluster.state.configmaps[("ns", name)] = {"metadata": owned}
     cluster.state.configmaps[("ns", "demo-3333333333")] = {"metadata": {"uid": "theirs"}}
     cluster.state.pods["p"] = pod("demo-1111111111")
-    unused = cluster.state.unused(OURS, cluster.reconciler.places[OURS])
+    unused = sorted(cluster.state.unused(cluster.reconciler.places))
     assert unused == [("ns", "demo-2222222222")]
     asyncio.run(cluster.reconciler.sweep(unused))
     left = [each.rsplit("/", 1)[1] for each in cluster.configmaps()]
