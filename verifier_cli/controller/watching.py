@@ -103,7 +103,7 @@ class Watching:
             self._told(now)
         for each in filter(None, (before, now)):
             for key in self._state.owners_of(each):
-                self._queue.mark(key)
+                self._queue.soon(key)
 
     def _told(self, pod: Pod) -> None:
         if pod.verdict.state == "pending":
