@@ -61,9 +61,7 @@ def _phases(crowd: Crowd, program: Program) -> list[list[str]]:
     return rows
 
 
-def _phase(
-    crowd: Crowd, program: Program, what: str, begin: Callable[[], None]
-) -> list[str]:
+def _phase(crowd: Crowd, program: Program, what: str, begin: Callable[[], None]) -> list[str]:
     """From the first request of ours until all is well, kubectl's own time included."""
     asked, used = _requests(crowd.server), cpu(program.process.pid)
     started = time.perf_counter()
@@ -71,7 +69,7 @@ def _phase(
     sent = time.perf_counter() - started
     eventually(crowd.ready, seconds=LONG_SECONDS)
     took = time.perf_counter() - started
-    # Verdicts and old ConfigMaps take two listings.
+    # Verdicts are gathered for a second; old ConfigMaps go after two listings of two seconds.
     time.sleep(6)
     busy = cpu(program.process.pid) - used
     more = _requests(crowd.server) - asked

@@ -61,10 +61,10 @@ class Crowd:
         for namespace in self.namespaces:
             self.validations += [_validation(namespace, number) for number in range(5)]
         for number in range(4):
-            spec = {"namespaceSelector": {"matchLabels": {"crowd": self.name}}}
-            name = f"{self.name}-{number}"
-            cluster = resource(name, kind=manifest.CLUSTER_KIND, **spec, **_model(name))
-            self.validations.append(cluster)
+            made = resource(f"{self.name}-{number}", kind=manifest.CLUSTER_KIND)
+            made["spec"]["namespaceSelector"] = {"matchLabels": {"crowd": self.name}}
+            made["spec"]["model"] = {"path": f"/data/{self.name}-{number}"}
+            self.validations.append(made)
         self.send("create", self.validations)
 
     def change(self, chosen: list[Json]) -> None:
@@ -123,14 +123,8 @@ class Crowd:
 
     def leave(self) -> None:
         """Takes away what a garbage collector would not: there may be none."""
-        for name in RESOURCES:
-            self._delete(name, [e for e in self.validations if _resource(e) == name])
-        namespaces = [_namespace(each, {}) for each in self.namespaces]
-        self._delete("namespaces", namespaces)
-
-    def _delete(self, name: str, objects: list[Json]) -> None:
-        if objects:
-            self.send("delete", objects, "--wait=false", "--ignore-not-found")
+        made = [*self.validations, *(_namespace(each, {}) for each in self.namespaces)]
+        self.send("delete", made, "--wait=false", "--ignore-not-found")
 
     def _list(self, name: str) -> list[Json]:
         options = [MANAGED] if name == "cm" else []
@@ -148,24 +142,18 @@ def mark(made: Json) -> tuple[str, str, str, str]:
     return group, made["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
-def _resource(made: Json) -> str:
-    return f"{PLURALS[made['kind']]}.{made['apiVersion'].split('/')[0]}"
-
-
 def _namespace(name: str, labels: Json) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def _model(name: str) -> Json:
-    return {"model": {"path": f"/data/{name}"}}
-
-
 def _validation(namespace: str, number: int) -> Json:
     group = THEIRS if number == 3 else OURS
-    signers = [{"key": {"publicKey": {"inline": KEY}}}]
-    spec = {"signers": signers} if number == 1 else {}
-    name = f"v-{number}"
-    return resource(name, group=group, namespace=namespace, **spec, **_model(f"{namespace}-{name}"))
+    made = resource(f"v-{number}", group=group, namespace=namespace)
+    made["spec"]["model"] = {"path": f"/data/{namespace}-{number}"}
+    if number == 1:
+        del made["spec"]["config"]
+        made["spec"]["signers"] = [{"key": {"publicKey": {"inline": KEY}}}]
+    return made
 
 
 def _pod(made: Json, name: str) -> Json:
@@ -185,5 +173,5 @@ def said(code: int) -> Json:
     """How a verifier ends: with a yes for 0, else with a no."""
     verdict = ("TRUSTED", "VERIFIED") if code == 0 else ("REJECTED", "CONTENT_MISMATCH")
     message = {"v": 1, "verdict": verdict[0], "reason": verdict[1], "finding": ""}
-    times = {name: "2026-01-01T00:00:00Z" for name in ("startedAt", "finishedAt")}
+    times = dict.fromkeys(("startedAt", "finishedAt"), "2026-01-01T00:00:00Z")
     return {"exitCode": code, "message": json.dumps(message), **times}
