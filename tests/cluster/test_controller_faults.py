@@ -101,9 +101,7 @@ def test_what_happens_while_nobody_leads_is_not_lost(
 ) -> None:
     with controller(installed, tmp_path, "a") as first:
         leads(first)
-        changed, gone, spoilt = (
-            installed.create(validation(SPEC, namespace)) for _ in range(3)
-        )
+        changed, gone, spoilt = (installed.create(validation(SPEC, namespace)) for _ in range(3))
         names = [ready(installed, each)["status"]["configMap"] for each in (changed, gone, spoilt)]
         with controller(installed, tmp_path, "b") as second:
             eventually(lambda: installed.get(*LEASE)["spec"]["holderIdentity"] == "a")

@@ -79,9 +79,7 @@ class Reconciler:
         material.check_inline(found.policy)
         return found
 
-    async def deliver(
-        self, key: Key, found: Validation, resource: Json, namespace: str
-    ) -> None:
+    async def deliver(self, key: Key, found: Validation, resource: Json, namespace: str) -> None:
         """Writes the ConfigMap of a validation into a namespace, over whatever has its name."""
         wanted = configmap(found)
         metadata = resource["metadata"]

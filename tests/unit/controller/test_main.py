@@ -90,8 +90,8 @@ def test_a_lost_lease_ends_the_work_and_not_the_process(term: Term) -> None:
 def test_an_ended_leader_leaves_no_figures_behind(term: Term) -> None:
     """They would stay as they are for ever, and alerts with them."""
     asyncio.run(term.run(Work(), term.taken))
-    assert not list(metrics.POLICIES.collect())[0].samples
-    assert not list(metrics.CERTIFICATE_EXPIRY.collect())[0].samples
+    assert not next(iter(metrics.POLICIES.collect())).samples
+    assert not next(iter(metrics.CERTIFICATE_EXPIRY.collect())).samples
 
 
 def test_when_the_end_is_asked_for_nothing_is_lost(term: Term) -> None:
