@@ -1,6 +1,6 @@
 """Measures speed and memory against model_signing; `nox -s bench` runs it.
 
-`nox -s bench -- admission` measures the webhook instead.
+`nox -s bench -- admission` measures the webhook instead, `-- controller` the controller.
 
 Both programs run as whole processes, in turn, several times in one run, on the same models.
 A row is a ratio of medians: the machine's own speed cancels out. What a target asks for is
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks import admission, image
+from benchmarks import admission, controller, image
 from images.tools import UnavailableError
 
 HERE = Path(__file__).resolve().parent
@@ -264,13 +264,18 @@ def in_image(runs: int) -> list[list[str]]:
 def main() -> None:
     """Measures and prints one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", nargs="?", choices=("models", "admission"), default="models")
+    works = ("models", "admission", "controller")
+    parser.add_argument("work", nargs="?", choices=works, default="models")
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each command")
     parser.add_argument("--scale", type=float, default=1.0, help="shrinks the large models")
     arguments = parser.parse_args()
     if arguments.work == "admission":
         measured = admission.measure(scale=arguments.scale)
         show([["work", "webhook", "target"], ["---"] * 3, *measured])
+        return
+    if arguments.work == "controller":
+        measured = controller.measure(scale=arguments.scale)
+        show([["work", "time", "processor", "requests, memory"], ["---"] * 4, *measured])
         return
     header = ["work", "model-verify", "against", "ratio", "target", "peak memory", "runs"]
     with tempfile.TemporaryDirectory() as directory:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 NAME = "model-validation-controller"
-LASTS, RENEWS = 15, 5
+# Seconds, as of client-go's leader election: what others wait for without a renewal, after what the
+# holder gives up by itself, and between two attempts.
+LASTS, DEADLINE, RENEWS = 15, 10, 2
+# Of one attempt: the last one begins before DEADLINE, and so ends before LASTS.
+ANSWER = 4
 _NOT_FOUND, _CONFLICT = 404, 409
 
 
@@ -38,6 +42,9 @@ class Lease:
         self._holder = holder
         self._clock = clock
         self._seen: tuple[object, float] = (None, 0.0)
+        # As we wrote it last: to renew it takes one request, not two.
+        self._written: Json | None = None
+        self._renewed = clock()
 
     async def acquire(self) -> None:
         """Waits until it is ours."""
@@ -45,46 +52,54 @@ class Lease:
             await asyncio.sleep(RENEWS)
 
     async def keep(self) -> None:
-        """Renews it; returns once it may be another's."""
-        renewed = self._clock()
-        while self._clock() - renewed < LASTS - RENEWS:
-            await asyncio.sleep(RENEWS)
-            if await self.attempt():
-                renewed = self._clock()
+        """Renews it; returns once it may soon be another's."""
+        while (left := self._renewed + DEADLINE - self._clock()) > 0:
+            await asyncio.sleep(min(RENEWS, left))
+            await self.attempt()
 
     async def attempt(self) -> bool:
         """Takes or renews it if nobody else holds it; whether it is ours."""
+        # Before it is written: nobody counts from an earlier moment.
+        asked, written = self._clock(), self._written
+        self._written = None
         try:
-            found = await self._read()
-            if found is None:
-                spec = self._spec(0)
-                made = {"metadata": {"name": NAME}, "spec": spec}
-                top = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-                await self._api.create(self._collection, {**top, **made})
-                return True
-            spec = found.get("spec") or {}
-            if self._is_anothers(spec):
-                return False
-            changes = int(spec.get("leaseTransitions") or 0)
-            changes += spec.get("holderIdentity") != self._holder
-            # With its resourceVersion: of two who take it at once, one is refused.
-            wanted = {**found, "spec": {**spec, **self._spec(changes)}}
-            await self._api.replace(f"{self._collection}/{NAME}", wanted)
-        except ApiError as error:
-            self._log.event(
-                "lease.failed", f"the lease {NAME} can be neither taken nor kept: {error}"
-            )
+            async with asyncio.timeout(ANSWER):
+                self._written = await self._write(written)
+        except (ApiError, TimeoutError) as error:
+            why = str(error) or f"no answer within {ANSWER} seconds"
+            said = f"the lease {NAME} can be neither taken nor kept: {why}"
+            self._log.event("lease.failed", said)
             return False
-        return True
+        # Another's: what was ours is so no longer, however little time has passed.
+        self._renewed = asked if self._written is not None else float("-inf")
+        return self._written is not None
+
+    async def _write(self, written: Json | None) -> Json | None:
+        """The lease as ours; None if it is another's."""
+        found = written or await self._read()
+        if found is None:
+            made = {"metadata": {"name": NAME}, "spec": self._spec(0)}
+            top = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+            return await self._api.create(self._collection, {**top, **made})
+        spec = found.get("spec") or {}
+        if self._is_anothers(spec):
+            return None
+        changes = int(spec.get("leaseTransitions") or 0)
+        changes += spec.get("holderIdentity") != self._holder
+        # With its resourceVersion: of two who take it at once, one is refused.
+        wanted = {**found, "spec": {**spec, **self._spec(changes)}}
+        return await self._api.replace(f"{self._collection}/{NAME}", wanted)
 
     async def release(self) -> None:
         """Gives it up, so that the next need not wait."""
+        self._written = None
         try:
-            found = await self._read()
-            if found and (found.get("spec") or {}).get("holderIdentity") == self._holder:
-                spec = {**found["spec"], "holderIdentity": ""}
-                await self._api.replace(f"{self._collection}/{NAME}", {**found, "spec": spec})
-        except ApiError:
+            async with asyncio.timeout(ANSWER):
+                found = await self._read()
+                if found and (found.get("spec") or {}).get("holderIdentity") == self._holder:
+                    spec = {**found["spec"], "holderIdentity": ""}
+                    await self._api.replace(f"{self._collection}/{NAME}", {**found, "spec": spec})
+        except (ApiError, TimeoutError):
             pass  # it runs out by itself
 
     async def _read(self) -> Json | None:

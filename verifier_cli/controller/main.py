@@ -19,19 +19,21 @@ from verifier_cli.apiserver.account import in_cluster
 from verifier_cli.apiserver.client import Api
 from verifier_cli.controller.keeper import Keeper
 from verifier_cli.controller.lease import Lease
-from verifier_cli.controller.metrics import LEADER
+from verifier_cli.controller.metrics import LEADER, forget
 from verifier_cli.controller.operator import RESYNC_SECONDS, Operator
 from verifier_cli.host.faults import Fault
 from verifier_cli.host.forward import forward_warnings
 from verifier_cli.host.logs import LEVELS, Level, Log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from verifier_cli.apiserver.account import Account
 
 USAGE = 2
 DEFAULT_PORT = 8080
+# What the end of a term takes at most; less than a kubelet gives to a pod.
+REST_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Settings:
 
 
 def main() -> None:
-    """Runs until SIGTERM; exit code 0 then, 1 after the loss of the lease, 2 for wrong settings."""
+    """Runs until SIGTERM; exit code 0 then, 1 after a fault, 2 for wrong settings."""
     asked = os.environ.get("MODEL_VERIFY_LOG_LEVEL", "").lower()
     level: Level = next((each for each in LEVELS if each == asked), "info")
     log = Log(sys.stderr, level=level)
@@ -85,37 +87,58 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 async def run(account: Account, log: Log, settings: Settings) -> int:
-    """Waits for its turn, works, and returns the exit code."""
+    """Waits for its turn and works, as often as need be; returns the exit code."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    signals()
     async with _serving(settings.address, settings.port), Api(account) as api:
         namespace = account.namespace()
         lease = Lease(api, namespace, settings.holder, time.monotonic, log)
         LEADER.set(0)
-        if not await _unless(stop, lease.acquire()):
-            return 0
-        LEADER.set(1)
-        log.event("leader.elected", f"{settings.holder} is at work")
-        keeper = Keeper(api, namespace) if settings.keeps else None
-        operator = Operator(api, account, log, keeper, settings.resync)
-        work = asyncio.create_task(operator.run(stop))
-        kept = asyncio.create_task(lease.keep())
-        ended = asyncio.create_task(stop.wait())
-        await asyncio.wait((work, kept, ended), return_when=asyncio.FIRST_COMPLETED)
-        asked = stop.is_set()
-        stop.set()
-        kept.cancel()
-        await asyncio.wait((work,))
-        if (error := work.exception()) is not None:
-            fault = Fault.of(error)
-            log.event("fault", "the controller ends", fault=fault.kind, place=fault.place)
-            return 1
-        if asked:
-            await lease.release()
-            return 0
-        log.event("leader.lost", "the lease may be another's by now")
-        return 1
+        while await _unless(stop, lease.acquire()):
+            log.event("leader.elected", f"{settings.holder} is at work")
+            keeper = Keeper(api, namespace) if settings.keeps else None
+            operator = Operator(api, account, log, keeper, settings.resync)
+            if not await _term(operator.run, lease, stop, signals, log):
+                return 1
+        await lease.release()
+        return 0
+
+
+async def _term(
+    work: Callable[[asyncio.Event, Callable[[], None]], Coroutine[None, None, None]],
+    lease: Lease,
+    stop: asyncio.Event,
+    signals: Callable[[], None],
+    log: Log,
+) -> bool:
+    """Works until the lease is lost or `stop`; whether all came to rest in good order."""
+    LEADER.set(1)
+    over = asyncio.Event()
+    parts = [asyncio.create_task(each) for each in (work(over, signals), lease.keep(), stop.wait())]
+    await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    # Nothing is written from here on: the lease lasts for some seconds yet.
+    over.set()
+    working, kept, ended = parts
+    if kept.done():
+        log.event("leader.lost", "the lease may soon be another's: no work until it is ours again")
+    LEADER.set(0)
+    kept.cancel()
+    ended.cancel()
+    done, _ = await asyncio.wait(parts, timeout=REST_SECONDS)
+    forget()
+    errors = [part.exception() for part in done if not part.cancelled()]
+    if working not in done:
+        errors.append(TimeoutError())
+    for error in filter(None, errors):
+        fault = Fault.of(error)
+        log.event("fault", "the controller ends", fault=fault.kind, place=fault.place)
+        return False
+    return True
 
 
 async def _unless(stop: asyncio.Event, work: object) -> bool:

@@ -29,3 +29,9 @@ LISTED = Gauge(
     "model_verify_last_listing_timestamp_seconds",
     "When everything that is watched was last listed whole, in seconds since 1970.",
 )
+
+
+def forget() -> None:
+    """Leaves to the next leader what only it can know: ours would stay as it is for ever."""
+    POLICIES.clear()
+    CERTIFICATE_EXPIRY.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import kopf
@@ -15,10 +16,12 @@ from verifier_cli.controller.material import Materials
 from verifier_cli.controller.queue import Queue
 from verifier_cli.controller.reconcile import Reconciler
 from verifier_cli.controller.state import Key, State
-from verifier_cli.controller.watching import SELECTORS, Watching
+from verifier_cli.controller.watching import PAGE, SELECTORS, Watching
 from verifier_cli.kube.crd import PLURALS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from verifier_cli.apiserver.account import Account
     from verifier_cli.apiserver.client import Api
     from verifier_cli.controller.keeper import Keeper
@@ -47,7 +50,7 @@ class Operator:
         self._log = log
         self._keeper = keeper
         self._state = State()
-        self._reconciler = Reconciler(api, self._state, Materials(api, account.namespace()))
+        self._reconciler = Reconciler(api, self._state, Materials(api, account.namespace()), log)
         self._queue = Queue(self._work, log)
         self._told: asyncio.Queue[Pod] = asyncio.Queue()
         self._watching = Watching(self._state, self._queue, self._told.put_nowait)
@@ -55,8 +58,12 @@ class Operator:
         # ConfigMaps that nobody needed when it was last looked: a pod may just have been let in.
         self._idle: set[tuple[str, str]] = set()
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, signals: Callable[[], None]) -> None:
         """Works until `stop`.
+
+        Args:
+            stop: ends it; what is under way is broken off.
+            signals: takes the process' signals back from kopf.
 
         Raises:
             ExceptionGroup: a part of it ended; the process should.
@@ -66,7 +73,7 @@ class Operator:
                 group.create_task(self._in_turns("resync", self._resync, self._resync_seconds)),
                 group.create_task(self._in_turns("references", self._poll, self._poll_seconds)),
                 group.create_task(self._report_events()),
-                group.create_task(self._kopf(stop)),
+                group.create_task(self._kopf(stop, signals)),
             ]
             if self._keeper is not None:
                 keep = self._in_turns("certificates", self._keep, self._poll_seconds)
@@ -107,10 +114,12 @@ class Operator:
 
     async def _resync(self) -> None:
         await self._watching.list_all(self._api)
-        idle = set()
-        for key, keep in self._reconciler.places.items():
-            if self._ready.get(key) and key in self._state.validations:
-                idle |= set(self._state.unused(key, keep))
+        kept = {
+            key: keep
+            for key, keep in self._reconciler.places.items()
+            if self._ready.get(key) and key in self._state.validations
+        }
+        idle = self._state.unused(kept)
         # Only what was of no use the last time too.
         await self._reconciler.sweep(sorted(idle & self._idle))
         self._idle = idle
@@ -141,13 +150,8 @@ class Operator:
             except ApiError as error:
                 self._log.event("event.failed", f"about pod {pod.shown}: {error}")
 
-    async def _kopf(self, stop: asyncio.Event) -> None:
+    async def _kopf(self, stop: asyncio.Event, signals: Callable[[], None]) -> None:
         registry = kopf.OperatorRegistry()
-        settings = kopf.OperatorSettings()
-        settings.posting.enabled = False
-        settings.scanning.disabled = True
-        for resource, selector in SELECTORS.items():
-            settings.watching.label_selectors[resource] = selector
         kopf.on.login(registry=registry)(self._login)
         watched = [("", "v1", plural) for plural in ("namespaces", "pods", "configmaps")]
         for version, kinds in KINDS.items():
@@ -155,11 +159,19 @@ class Operator:
             watched += [(group, name, PLURALS[kind]) for kind in kinds]
         for group, name, plural in watched:
             kopf.on.event(group, name, plural, registry=registry)(self._seen)
-        await kopf.operator(
-            registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=stop
+        others = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
+            registry=registry,
+            settings=_settings(),
+            standalone=True,
+            clusterwide=True,
+            stop_flag=stop,
         )
-        # It takes the process' signals for its own, and ends in good order on one.
-        stop.set()
+        # By its own handlers it would end, and the process go on without it.
+        signals()
+        await kopf.run_tasks(tasks, ignored=others)
+        if not stop.is_set():
+            raise RuntimeError("the watches ended by themselves")
 
     async def _seen(self, event: kopf.RawEvent, **_: object) -> None:
         resource: dict[str, Any] = dict(event["object"])
@@ -172,3 +184,21 @@ class Operator:
             aiohttp_session=session(self._account),
             expiration=dt.datetime.now(dt.UTC) + _TOKEN_LIFE,
         )
+
+
+class _Backoffs:
+    """Seconds between attempts, for ever: how long the API server is away is not ours to judge."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0), itertools.repeat(8.0))
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.error_backoffs = _Backoffs()
+    settings.watching.chunk_size = PAGE
+    for resource, selector in SELECTORS.items():
+        settings.watching.label_selectors[resource] = selector
+    return settings

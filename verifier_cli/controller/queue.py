@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 FIRST_SECONDS, LONGEST_SECONDS = 1.0, 60.0
+# In which many pods of one validation can change, and are counted together.
+GATHER_SECONDS = 1.0
 
 
 class Queue:
@@ -31,6 +33,7 @@ class Queue:
         self._marked: set[Key] = set()
         self._busy: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._gathering: set[Key] = set()
 
     def mark(self, key: Key) -> None:
         """Puts a validation in the queue, or leaves it there."""
@@ -39,6 +42,16 @@ class Queue:
             # One that is being worked at is put in when that is done.
             if key not in self._busy:
                 self._waiting.put_nowait(key)
+
+    def soon(self, key: Key) -> None:
+        """Puts it in the queue in a moment, once for all that happens until then."""
+        if key not in self._gathering:
+            self._gathering.add(key)
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._gathered, key)
+
+    def _gathered(self, key: Key) -> None:
+        self._gathering.discard(key)
+        self.mark(key)
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from verifier_cli.config.manifest import Validation
     from verifier_cli.controller.material import Materials
     from verifier_cli.controller.state import Key, State
+    from verifier_cli.host.logs import Log
 
 Json = dict[str, Any]
 
@@ -27,8 +28,9 @@ NOT_FOUND, CONFLICT = 404, 409
 class Reconciler:
     """Makes the cluster be as a validation says."""
 
-    def __init__(self, api: Api, state: State, materials: Materials) -> None:
+    def __init__(self, api: Api, state: State, materials: Materials, log: Log) -> None:
         """Will write through `api` what `state` says."""
+        self._log = log
         self._api = api
         self._state = state
         self._materials = materials
@@ -74,7 +76,7 @@ class Reconciler:
         errors: list[ApiError] = []
         for namespace in targets:
             try:
-                await self.deliver(found, resource, namespace)
+                await self.deliver(key, found, resource, namespace)
             except ApiError as error:
                 errors.append(error)
                 if error.status == 0 or len(errors) == len(targets):
@@ -95,7 +97,7 @@ class Reconciler:
         material.check_inline(found.policy)
         return found
 
-    async def deliver(self, found: Validation, resource: Json, namespace: str) -> None:
+    async def deliver(self, key: Key, found: Validation, resource: Json, namespace: str) -> None:
         """Writes the ConfigMap of a validation into a namespace, over whatever has its name."""
         wanted = configmap(found)
         metadata = resource["metadata"]
@@ -107,9 +109,9 @@ class Reconciler:
             "controller": True,
         }
         wanted["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
-        name = wanted["metadata"]["name"]
-        owners = self._owners(namespace, name) | {metadata["uid"]}
-        if _same(self._state.configmaps.get((namespace, name)), wanted, owners):
+        place = (namespace, wanted["metadata"]["name"])
+        owners = self._owners(place) | {metadata["uid"]}
+        if _same(self._state.configmaps.get(place), wanted, owners):
             return
         collection = f"/api/v1/namespaces/{namespace}/configmaps"
         try:
@@ -117,26 +119,35 @@ class Reconciler:
         except ApiError as error:
             if error.status != CONFLICT:
                 raise
-            made = await self._replaced(collection, wanted, owners)
-        self._state.configmaps[(namespace, name)] = made
+            made = await self._replaced(key, collection, wanted, owners)
+        else:
+            if place in self.places.get(key, ()):
+                self._tell(key, place, "was gone")
+        self._state.configmaps[place] = made
 
-    def _owners(self, namespace: str, name: str) -> set[str]:
-        """The uids of the validations that a ConfigMap of this name may belong to.
+    def _owners(self, place: tuple[str, str]) -> set[str]:
+        """The uids of the validations that the ConfigMap at a place may belong to.
 
         There can be two (`cluster-x`, and `x` of the cluster), and one policy of both: if each
         wanted it for itself, they would take it from each other for ever.
         """
-        keys = self._state.of_configmap(namespace, name)
+        keys = self._state.of_configmap(*place)
         return {self._state.validations[key]["metadata"]["uid"] for key in keys}
 
-    async def _replaced(self, collection: str, wanted: Json, owners: set[str]) -> Json:
+    async def _replaced(self, key: Key, collection: str, wanted: Json, owners: set[str]) -> Json:
         """Puts ours in the place of what has its name; an immutable one cannot be changed."""
-        path = f"{collection}/{wanted['metadata']['name']}"
+        metadata = wanted["metadata"]
+        path = f"{collection}/{metadata['name']}"
         there = await self._api.get(path)
         if _same(there, wanted, owners):
             return there
+        self._tell(key, (metadata["namespace"], metadata["name"]), "was not as it is rendered")
         await self._api.delete(path, {"preconditions": {"uid": there["metadata"]["uid"]}})
         return await self._api.create(collection, wanted)
+
+    def _tell(self, key: Key, place: tuple[str, str], what: str) -> None:
+        said = f"ConfigMap {place[1]} of {key.kind} {key.name} {what}: it is made anew"
+        self._log.event("policy.restored", said, namespace=place[0], validation=key.name)
 
     async def report(self, key: Key, resource: Json, wanted: Json) -> None:
         """Writes what of the status has changed, verdicts included."""
@@ -155,7 +166,9 @@ class Reconciler:
             if error.status != NOT_FOUND:
                 raise
             return  # deleted meanwhile
-        if key in self._state.validations:
+        known = self._state.validations.get(key)
+        # A spec that was changed meanwhile is still to come as news: only then it has its turn.
+        if known is not None and _mark(known) == _mark(written):
             self._state.validations[key] = written
 
     async def sweep(self, places: list[tuple[str, str]]) -> None:
@@ -174,6 +187,11 @@ def path_of(key: Key) -> str:
     """Where the API server has a validation."""
     within = f"namespaces/{key.namespace}/" if key.namespace else ""
     return f"/apis/{key.group}/{VERSION}/{within}{PLURALS[key.kind]}/{key.name}"
+
+
+def _mark(resource: Json) -> tuple[object, object]:
+    """What changes with each spec, and with another validation by the same name."""
+    return resource["metadata"]["uid"], resource["metadata"]["generation"]
 
 
 def _same(there: Json | None, wanted: Json, owners: set[str]) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from verifier_cli.config.manifest import CLUSTER_KIND
+from verifier_cli.config.manifest import CLUSTER_KIND, KINDS
 from verifier_cli.kube.configmap import stem
 from verifier_cli.kube.verdicts import configmaps_of, verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from verifier_cli.config.wiring import Wiring
     from verifier_cli.kube.verdicts import PodVerdict
@@ -53,6 +54,42 @@ def pod_of(resource: Json) -> Pod | None:
     return Pod(metadata["uid"], metadata["namespace"], metadata["name"], configmaps, verdict)
 
 
+class Pods(UserDict[str, Pod]):
+    """Pods by uid, which are also found by the validations that their ConfigMaps are of.
+
+    With thousands of both, looking through all pods for each validation would take all the time.
+    """
+
+    def __init__(self) -> None:
+        """Starts empty."""
+        self._stems: dict[str, dict[str, Pod]] = {}
+        super().__init__()
+
+    def __setitem__(self, uid: str, pod: Pod) -> None:
+        """Takes a pod in, or what has become of it."""
+        self._leave(uid)
+        super().__setitem__(uid, pod)
+        for each in _stems(pod.configmaps):
+            self._stems.setdefault(each, {})[uid] = pod
+
+    def __delitem__(self, uid: str) -> None:
+        """Forgets a pod."""
+        self._leave(uid)
+        super().__delitem__(uid)
+
+    def of_stem(self, stem: str) -> Iterable[Pod]:
+        """The pods with a ConfigMap whose name is this before its digest."""
+        return self._stems.get(stem, {}).values()
+
+    def _leave(self, uid: str) -> None:
+        before = self.data.get(uid)
+        for each in _stems(before.configmaps) if before is not None else ():
+            there = self._stems[each]
+            del there[uid]
+            if not there:
+                del self._stems[each]
+
+
 @dataclass(slots=True)
 class State:
     """Everything by name.
@@ -66,7 +103,7 @@ class State:
 
     validations: dict[Key, Json] = field(default_factory=dict)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
-    pods: dict[str, Pod] = field(default_factory=dict)
+    pods: Pods = field(default_factory=Pods)
     configmaps: dict[tuple[str, str], Json] = field(default_factory=dict)
 
     def targets(self, key: Key, wiring: Wiring) -> list[str]:
@@ -78,39 +115,50 @@ class State:
 
     def pods_under(self, key: Key) -> Iterator[Pod]:
         """The pods that have a policy of a validation, of whichever of its versions."""
-        for pod in self.pods.values():
-            if key.namespace in ("", pod.namespace) and self._of(key, pod.configmaps):
+        for pod in self.pods.of_stem(stem(key.group, key.kind, key.name)):
+            if key.namespace in ("", pod.namespace):
                 yield pod
 
     def owners_of(self, pod: Pod) -> list[Key]:
         """The validations that a pod is under."""
         return self._under(pod.namespace, pod.configmaps)
 
-    def _under(self, namespace: str, configmaps: frozenset[str]) -> list[Key]:
-        return [
-            key
-            for key in self.validations
-            if key.namespace in ("", namespace) and self._of(key, configmaps)
-        ]
-
     def of_configmap(self, namespace: str, name: str) -> list[Key]:
         """The validations whose policy a ConfigMap of this name would carry."""
-        return self._under(namespace, frozenset({name}))
+        return self._under(namespace, (name,))
 
-    def unused(self, key: Key, keep: set[tuple[str, str]]) -> list[tuple[str, str]]:
-        """The ConfigMaps of a validation that are not to be kept, and that no pod has."""
-        uid = self.validations[key]["metadata"]["uid"]
-        used = {(pod.namespace, name) for pod in self.pods_under(key) for name in pod.configmaps}
-        return [
+    def _under(self, namespace: str, configmaps: Iterable[str]) -> list[Key]:
+        found = (key for each in _stems(configmaps) for key in _named(each, namespace))
+        return [key for key in found if key in self.validations]
+
+    def unused(self, kept: Mapping[Key, set[tuple[str, str]]]) -> set[tuple[str, str]]:
+        """The ConfigMaps of these validations that are not to be kept, and that no pod has.
+
+        Args:
+            kept: namespace and name of the ConfigMaps in force, of each validation.
+        """
+        used = {(pod.namespace, name) for pod in self.pods.values() for name in pod.configmaps}
+        keep = {self.validations[key]["metadata"]["uid"]: places for key, places in kept.items()}
+        return {
             place
             for place, found in self.configmaps.items()
-            if place not in keep and place not in used and owner_of(found) == uid
-        ]
+            if place not in used and place not in keep.get(owner_of(found), {place})
+        }
 
-    @staticmethod
-    def _of(key: Key, configmaps: frozenset[str]) -> bool:
-        wanted = stem(key.group, key.kind, key.name)
-        return any(name.rpartition("-")[0] == wanted for name in configmaps)
+
+def _stems(configmaps: Iterable[str]) -> set[str]:
+    return {name.rpartition("-")[0] for name in configmaps}
+
+
+def _named(wanted: str, namespace: str) -> Iterator[Key]:
+    """The validations whose ConfigMaps in a namespace would be called so: a name can be of two."""
+    for version, kinds in KINDS.items():
+        group = version.partition("/")[0]
+        for kind in kinds:
+            start = stem(group, kind, "")
+            if wanted.startswith(start):
+                within = "" if kind == CLUSTER_KIND else namespace
+                yield Key(group, kind, within, wanted.removeprefix(start))
 
 
 def owner_of(resource: Json) -> str:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_PAGE = "500"
+# Objects of one answer: what is read at once holds everything else up.
+PAGE = 500
 # By kopf's name of a resource: which of its objects concern us.
 SELECTORS = {"pods": f"{INJECTED}=true", "configmaps": f"{MANAGED_BY}={OURS}"}
 
@@ -102,7 +103,7 @@ class Watching:
             self._told(now)
         for each in filter(None, (before, now)):
             for key in self._state.owners_of(each):
-                self._queue.mark(key)
+                self._queue.soon(key)
 
     def _told(self, pod: Pod) -> None:
         if pod.verdict.state == "pending":
@@ -166,7 +167,7 @@ def _collections() -> list[tuple[str, tuple[str, str], str]]:
 
 
 async def _list(api: Api, path: str, selector: str) -> list[Json]:
-    query = {"limit": _PAGE} | ({"labelSelector": selector} if selector else {})
+    query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
     found: list[Json] = []
     while True:
         page = await api.get(path, **query)

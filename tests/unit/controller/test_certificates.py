@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store
 
 from verifier_cli.controller.certificates import (
     AUTHORITY_DAYS,
@@ -50,8 +51,16 @@ def test_the_first_time_both_are_made() -> None:
     assert made.bundle == ca.certificate
 
 
-def test_clocks_that_are_behind_take_it_too() -> None:
-    assert serving(first()).not_valid_before_utc < NOW - dt.timedelta(minutes=30)
+@pytest.mark.parametrize("minutes", [-55, 0, 55])
+def test_a_clock_that_differs_takes_the_whole_path(minutes: int) -> None:
+    """As an API server on another node checks it, authority included."""
+    made, theirs = first(), NOW + dt.timedelta(minutes=minutes)
+    (ca,) = made.authorities
+    trusting = PolicyBuilder().store(Store([ca.parsed])).time(theirs)
+    verifier = trusting.build_server_verifier(x509.DNSName(NAMES[0]))
+    assert verifier.verify(serving(made), []) == [serving(made), ca.parsed]
+    # Nor does a controller with such a clock, who takes over, make anything anew.
+    assert advance(made, theirs, NAMES, known(made)) == made
 
 
 def test_nothing_changes_before_it_is_time() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.unit.controller.api import FakeApi
 from verifier_cli.controller import lease as lease_module
-from verifier_cli.controller.lease import LASTS, NAME, Lease
+from verifier_cli.controller.lease import ANSWER, DEADLINE, LASTS, NAME, RENEWS, Lease
 from verifier_cli.host.logs import Log
 
 if TYPE_CHECKING:
@@ -83,6 +83,71 @@ def test_without_an_answer_it_is_not_ours() -> None:
     api, clock = FakeApi(), Clock()
     api.failing[PATH] = 0
     assert not attempt(lease(api, "a", clock))
+
+
+def test_to_renew_it_is_one_request_and_after_a_failure_two() -> None:
+    api, clock = FakeApi(), Clock()
+    first = lease(api, "a", clock)
+    assert attempt(first)
+    api.asked.clear()
+    assert attempt(first)
+    assert api.asked == [("PUT", PATH)]
+    # Somebody wrote meanwhile: once refused, it looks again.
+    api.objects[PATH]["metadata"]["resourceVersion"] = "another"
+    assert not attempt(first)
+    api.asked.clear()
+    assert attempt(first)
+    assert api.asked == [("GET", PATH), ("PUT", PATH)]
+
+
+def test_what_is_held_ends_before_another_can_have_it() -> None:
+    """Even if the last attempt begins as late, and takes as long, as it can."""
+    assert DEADLINE + ANSWER < LASTS
+    assert RENEWS + ANSWER < DEADLINE
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_module, "ANSWER", 0.01)
+
+    class Silent(FakeApi):
+        async def get(self, path: str, **query: str) -> dict[str, Any]:
+            await asyncio.sleep(60)
+            return await super().get(path, **query)
+
+    one = lease(Silent(), "a", Clock())
+    assert not attempt(one)
+    asyncio.run(one.release())
+
+
+def test_it_is_kept_only_from_when_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renewal whose answer took its time is as old as the question."""
+    monkeypatch.setattr(lease_module, "RENEWS", 0.001)
+    clock = Clock()
+
+    class Slow(FakeApi):
+        async def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+            clock.now += DEADLINE
+            return await super().replace(path, body)
+
+    api = Slow()
+    one = lease(api, "a", clock)
+    assert attempt(one)
+    asyncio.run(asyncio.wait_for(one.keep(), 10))
+    assert api.asked.count(("PUT", PATH)) == 1
+
+
+def test_it_ends_at_once_when_another_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease_module, "RENEWS", 0.001)
+    api, clock = FakeApi(), Clock()
+    one = lease(api, "a", clock)
+    assert attempt(one)
+    api.objects[PATH]["spec"]["holderIdentity"] = "b"
+    api.objects[PATH]["metadata"]["resourceVersion"] = "another"
+    asyncio.run(asyncio.wait_for(one.keep(), 10))
+    assert clock.now == 0
+    clock.now += LASTS
+    assert attempt(one)
+    assert held(api) == "a"
 
 
 def test_given_up_it_is_free_at_once() -> None:

@@ -37,6 +37,30 @@ def test_what_is_marked_twice_before_its_turn_has_one() -> None:
     assert sorted(done) == KEYS
 
 
+def test_what_happens_in_one_moment_has_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "GATHER_SECONDS", 0.01)
+    done: list[Key] = []
+
+    async def main() -> None:
+        async def work(key: Key) -> None:
+            done.append(key)
+
+        queue = Queue(work, Log(io.StringIO()))
+        async with queue.working():
+            for _ in range(50):
+                queue.soon(KEYS[0])
+                await asyncio.sleep(0)
+            assert not done
+            queue.soon(KEYS[1])
+            await asyncio.sleep(0.05)
+            assert done == KEYS[:2]
+            queue.soon(KEYS[0])
+            await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    assert done == [*KEYS[:2], KEYS[0]]
+
+
 def test_one_that_is_marked_while_it_is_worked_at_has_another_turn_afterwards() -> None:
     running: set[Key] = set()
     turns: list[Key] = []

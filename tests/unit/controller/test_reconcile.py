@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import io
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.schemas import check_log_lines
 from tests.unit.controller.api import FakeApi
 from tests.unit.kube.pods import KEY, PATH
 from verifier_cli.apiserver.client import ApiError
@@ -15,6 +18,8 @@ from verifier_cli.config import manifest
 from verifier_cli.controller.material import Materials
 from verifier_cli.controller.reconcile import Reconciler, path_of
 from verifier_cli.controller.state import Key, Pod, State
+from verifier_cli.controller.watching import Watching
+from verifier_cli.host.logs import Log
 from verifier_cli.kube.inforce import Unready, in_force
 from verifier_cli.kube.verdicts import PodVerdict
 from verifier_cli.kube.verdicts import State as Answer
@@ -42,7 +47,9 @@ class Cluster:
         self.api = FakeApi((path_of(key), {**resource, "metadata": metadata}))
         self.state = State()
         materials = Materials(self.api, "own")  # type: ignore[arg-type]  # the same interface
-        self.reconciler = Reconciler(self.api, self.state, materials)  # type: ignore[arg-type]
+        self.lines = io.StringIO()
+        log = Log(self.lines)
+        self.reconciler = Reconciler(self.api, self.state, materials, log)  # type: ignore[arg-type]
         self.watched()
 
     def watched(self) -> None:
@@ -56,6 +63,11 @@ class Cluster:
 
     def reconcile(self) -> bool | None:
         return asyncio.run(self.reconciler.reconcile(self.key))
+
+    def restored(self) -> list[str]:
+        """What was said of ConfigMaps that were put right."""
+        lines = check_log_lines(self.lines.getvalue())
+        return [each["msg"] for each in lines if each["event"] == "policy.restored"]
 
     @property
     def status(self) -> Json:
@@ -259,6 +271,7 @@ def test_what_has_its_name_is_replaced_and_what_is_ours_is_not() -> None:
     uid = cluster.api.objects[path]["metadata"]["uid"]
     cluster.reconcile()
     assert cluster.api.objects[path]["metadata"]["uid"] == uid
+    assert cluster.restored() == []
     damages: list[Json] = [{"data": {}}, {"binaryData": {"a": ""}}, {"immutable": False}]
     for damage in damages:
         cluster.state.configmaps.clear()
@@ -267,6 +280,12 @@ def test_what_has_its_name_is_replaced_and_what_is_ours_is_not() -> None:
         cluster.reconcile()
         assert cluster.api.objects[path]["metadata"]["uid"] != wanted["metadata"]["uid"]
         assert cluster.api.objects[path]["data"] == wanted["data"]
+    told = f"ConfigMap {path.rsplit('/', 1)[1]} of ModelValidation demo was"
+    assert cluster.restored() == [f"{told} not as it is rendered: it is made anew"] * len(damages)
+    del cluster.api.objects[path]
+    cluster.state.configmaps.clear()
+    cluster.reconcile()
+    assert cluster.restored()[len(damages) :] == [f"{told} gone: it is made anew"]
 
 
 @pytest.mark.parametrize("status", [0, 403, 500])
@@ -325,7 +344,7 @@ def test_only_what_is_neither_in_force_nor_used_is_swept() -> None:
         cluster.state.configmaps[("ns", name)] = {"metadata": owned}
     cluster.state.configmaps[("ns", "demo-3333333333")] = {"metadata": {"uid": "theirs"}}
     cluster.state.pods["p"] = pod("demo-1111111111")
-    unused = cluster.state.unused(OURS, cluster.reconciler.places[OURS])
+    unused = sorted(cluster.state.unused(cluster.reconciler.places))
     assert unused == [("ns", "demo-2222222222")]
     asyncio.run(cluster.reconciler.sweep(unused))
     left = [each.rsplit("/", 1)[1] for each in cluster.configmaps()]
@@ -349,10 +368,28 @@ def test_one_that_ended_between_configmap_and_status_is_followed_up() -> None:
     after = Cluster(SPEC)
     after.api = cluster.api
     materials = Materials(after.api, "own")  # type: ignore[arg-type]  # the same interface
-    after.reconciler = Reconciler(after.api, after.state, materials)  # type: ignore[arg-type]
+    log = Log(after.lines)
+    after.reconciler = Reconciler(after.api, after.state, materials, log)  # type: ignore[arg-type]
     after.watched()
     uid = cluster.api.objects[path]["metadata"]["uid"]
     assert after.reconcile() is True
     assert cluster.configmaps() == [path]
     assert cluster.api.objects[path]["metadata"]["uid"] == uid
     assert cluster.status["configMap"] == path.rsplit("/", 1)[1]
+
+
+def test_a_spec_that_changes_while_it_is_reported_on_is_still_news() -> None:
+    """The answer to the status' writing has the new spec, which nobody has looked at."""
+    cluster = Cluster(SPEC)
+    there = cluster.api.objects[path_of(OURS)]
+    there["metadata"]["generation"] += 1
+    there["spec"] = {**SPEC, "mode": "warn"}
+    cluster.reconcile()
+    assert cluster.status["observedGeneration"] == 1
+    queue: list[Key] = []
+    marks = SimpleNamespace(mark=queue.append)
+    watching = Watching(cluster.state, marks, lambda _: None)  # type: ignore[arg-type]
+    watching.seen(cluster.resource(), gone=False)
+    assert queue == [OURS]
+    cluster.reconcile()
+    assert cluster.status["observedGeneration"] == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from verifier_cli.controller import events
 from verifier_cli.controller.state import Key, Pod, State
 from verifier_cli.controller.watching import Watching, key_of
 from verifier_cli.kube.names import CONTAINER
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 Json = dict[str, Any]
 
@@ -36,6 +39,9 @@ class Marks:
 
     def mark(self, key: Key) -> None:
         self.keys.append(key)
+
+    def soon(self, key: Key) -> None:
+        self.mark(key)
 
     def taken(self) -> list[Key]:
         found, self.keys = sorted(set(self.keys)), []
@@ -170,7 +176,12 @@ def test_what_is_not_listed_any_longer_is_forgotten() -> None:
     asyncio.run(seen.watching.list_all(whole))  # type: ignore[arg-type]  # the same interface
     assert set(seen.marks.taken()) == {DEMO, CLUSTER}
     state = seen.state
-    held: list[dict[Any, Any]] = [state.validations, state.namespaces, state.pods, state.configmaps]
+    held: list[MutableMapping[Any, Any]] = [
+        state.validations,
+        state.namespaces,
+        state.pods,
+        state.configmaps,
+    ]
     assert [len(each) for each in held] == [2, 1, 1, 1]
     asyncio.run(seen.watching.list_all(listed()))  # type: ignore[arg-type]
     assert held == [{}, {}, {}, {}]
