@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# The namespace that the account is of.
+OWN = "model-validation-controller"
 TOKEN = "the-token"  # noqa: S105
 NAMESPACES = "/api/v1/namespaces"
 VALIDATIONS = "/apis/ml.sigstore.dev/v1alpha1/modelvalidations"
@@ -91,6 +93,7 @@ class FakeApi:
         authority = Authority.new(self._directory)
         pair = authority.issue("apiserver", hosts=("127.0.0.1",))
         (self._directory / "token").write_text(TOKEN, encoding="ascii")
+        (self._directory / "namespace").write_text(OWN, encoding="ascii")
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(pair.certificate, pair.key)
         thread = threading.Thread(target=self._loop.run_forever)

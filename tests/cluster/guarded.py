@@ -13,6 +13,7 @@ from tests.cluster.installed import in_force, manifests
 from tests.unit.kube.pods import IMAGE, container, inject, mount, pod, resource
 from verifier_cli.config import manifest
 from verifier_cli.kube.configmap import configmap_name
+from verifier_cli.kube.names import IMAGE as ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,6 @@ LABEL, THEIRS = "validation.ml.sigstore.dev/ml", "validation.rhtas.redhat.com/ml
 ENFORCE = "validation.ml.sigstore.dev/enforce"
 # What the guard leaves alone: what passes there is refused elsewhere by the guard and nothing else.
 OWN = "kube-system"
-SETTINGS = "model-validation-settings"
 ACTIVE_SECONDS = 60
 
 
@@ -118,8 +118,8 @@ def guard_on(installed: ApiServer) -> Iterator[Guarded]:
     guarded = Guarded(installed)
     guarded.namespace(OWN)
     objects = manifests(installed)
-    (settings,) = [each for each in objects if each["metadata"]["name"].startswith(SETTINGS)]
-    guarded.apply({**settings, "data": {"verifierImage": IMAGE}})
+    (own,) = [each for each in objects if each["kind"] == "Namespace"]
+    guarded.apply({**own, "metadata": {**own["metadata"], "annotations": {ANNOTATION: IMAGE}}})
     with in_force(installed, "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
         yield guarded
 

@@ -11,6 +11,8 @@ LABELS = {
 }
 # Of a namespace: pods without the label are not let in with a model either.
 ENFORCE = "validation.ml.sigstore.dev/enforce"
+# Of the namespace of webhook and controller: the verifier's image. The guard reads it there too.
+IMAGE = "validation.ml.sigstore.dev/verifier-image"
 # Of a pod, for people to read; nothing is decided by it.
 ANNOTATION = "validation.ml.sigstore.dev/policy"
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from verifier_cli.host.logs import Log
-    from verifier_cli.kube.container import Settings
     from verifier_cli.kube.review import Decision, Request
     from verifier_cli.webhook.audit import Word
+    from verifier_cli.webhook.image import VerifierImage
     from verifier_cli.webhook.metrics import Metrics
     from verifier_cli.webhook.store import Store
 
@@ -49,23 +49,19 @@ class Answer:
 
 
 class Admissions:
-    """Answers reviews, and says of each what it answered.
-
-    Attributes:
-        settings: of what is injected; may be replaced at any time.
-    """
+    """Answers reviews, and says of each what it answered."""
 
     def __init__(
         self,
         store: Store,
-        settings: Settings,
+        image: VerifierImage,
         fault: Callable[[], str | None],
         metrics: Metrics,
         log: Log,
     ) -> None:
-        """Decides by `store`, unless `fault` says why that cannot be."""
+        """Decides by `store`, and injects `image`, unless `fault` says why that cannot be."""
         self._store = store
-        self.settings = settings
+        self._image = image
         self._fault = fault
         self._metrics = metrics
         self._log = log
@@ -94,7 +90,7 @@ class Admissions:
             failure = _Failure(503, "ServiceUnavailable", why)
             return self._refusal(request, failure, started)
         known = self._store.known(request.namespace)
-        decision = decide(request, known, self._store.namespaces, self.settings)
+        decision = decide(request, known, self._store.namespaces, self._image.settings)
         answered = msgspec.json.encode(encode(request, decision, msgspec.json.encode))
         self._done(request, decision, started)
         return Answer(OK, answered)

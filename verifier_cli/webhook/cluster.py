@@ -29,9 +29,8 @@ class Cluster:
         watches: what it comes from.
     """
 
-    def __init__(self, api: Api, log: Log) -> None:
+    def __init__(self, api: Api, namespaces: Namespaces, log: Log) -> None:
         """Starts with nothing known."""
-        namespaces = Namespaces()
         self.watches = [Watch(api, Collection("namespaces", "/api/v1/namespaces"), namespaces, log)]
         collections = []
         for group, version, kind, plural in VALIDATIONS:

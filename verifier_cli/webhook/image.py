@@ -1,50 +1,50 @@
-"""The verifier's image as a mounted ConfigMap has it: a change is taken while the webhook runs."""
+"""The verifier's image, which may be changed while the webhook runs."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from verifier_cli.kube.container import Settings
+from verifier_cli.kube.names import IMAGE
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from verifier_cli.host.logs import Log
-    from verifier_cli.kube.container import Settings
-
-LOOK_SECONDS = 2
 
 
-class ImageFile:
-    """Follows a file that holds the reference of an image."""
+class VerifierImage:
+    """What is injected; nothing before the first image is named."""
 
-    def __init__(
-        self, path: Path, settings: Settings, use: Callable[[Settings], None], log: Log
-    ) -> None:
-        """Calls `use` with settings like these whenever the file names another image."""
-        self._path = path
-        self._settings = settings
-        self._use = use
+    def __init__(self, log: Log, *, development: bool, user: int | None) -> None:
+        """Starts without an image; the rest is as in `Settings`."""
         self._log = log
-        self._seen = settings.image
+        self._development = development
+        self._user = user
+        self._seen: str | None = ""
+        self._settings: Settings | None = None
 
-    async def follow(self) -> None:
-        """Looks for ever."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self.look()
+    @property
+    def settings(self) -> Settings:
+        """With the image that was named last.
 
-    def look(self) -> None:
-        """Takes the image that the file names; one that cannot be used leaves the last one."""
+        Raises:
+            LookupError: there was none, as `fault` says.
+        """
+        if self._settings is None:
+            raise LookupError("no image")
+        return self._settings
+
+    def fault(self) -> str | None:
+        """Why nothing can be injected; None if it can."""
+        return f"no verifier image is named by {IMAGE}" if self._settings is None else None
+
+    def take(self, image: str | None) -> None:
+        """Injects this image from now on; one that cannot be used leaves the last one."""
+        if image == self._seen:
+            return
+        self._seen = image
         try:
-            image = self._path.read_text(encoding="utf-8").strip()
-            if image == self._seen:
-                return
-            self._seen = image
-            self._settings = replace(self._settings, image=image)
-        except (OSError, ValueError) as error:
+            self._settings = Settings(image or "", development=self._development, user=self._user)
+        except ValueError as error:
             self._log.event("image.refused", f"the last image stays: {error}")
             return
-        self._use(self._settings)
-        self._log.event("image.changed", "another verifier is injected from now on", image=image)
+        self._log.event("image.changed", "this verifier is injected from now on", image=image)

@@ -21,19 +21,18 @@ from verifier_cli.host.logs import Log
 from verifier_cli.webhook.admission import Admissions
 from verifier_cli.webhook.app import Webhook, metrics_app
 from verifier_cli.webhook.cluster import Cluster
-from verifier_cli.webhook.image import ImageFile
+from verifier_cli.webhook.image import VerifierImage
 from verifier_cli.webhook.metrics import Metrics
 from verifier_cli.webhook.options import OptionError, options
 from verifier_cli.webhook.server import Server, listen, port_of
+from verifier_cli.webhook.store import Namespaces
 from verifier_cli.webhook.tls import Certificate, CertificateError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
-    from pathlib import Path
 
     from verifier_cli.apiserver.account import Account
-    from verifier_cli.kube.container import Settings
     from verifier_cli.webhook.options import Options
 
 DONE, INTERNAL, USAGE = 0, 1, 2
@@ -79,6 +78,7 @@ def _parts(environ: Mapping[str, str], stderr: IO[str]) -> _Parts:
     account = in_cluster(environ)
     account.tls()
     account.token()
+    account.namespace()
     log = Log(stderr, level=asked.log_level, encode=_encode)
     certificate = Certificate(asked.tls_directory, log)
     listening = listen(asked.bind, asked.port)
@@ -97,12 +97,17 @@ async def _serve(parts: _Parts) -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     metrics = Metrics()
     async with Api(parts.account) as api:
-        cluster = Cluster(api, parts.log)
-        admissions = Admissions(
-            cluster.store, parts.options.settings, cluster.fault, metrics, parts.log
+        image = VerifierImage(
+            parts.log, development=parts.options.development, user=parts.options.user
         )
+        cluster = Cluster(api, _namespaces(parts, image), parts.log)
+
+        def fault() -> str | None:
+            return cluster.fault() or image.fault()
+
+        admissions = Admissions(cluster.store, image, fault, metrics, parts.log)
         metrics.show(cluster.store, cluster.watches, parts.certificate)
-        webhook = Webhook(admissions, cluster.fault)
+        webhook = Webhook(admissions, fault)
         servers = (
             (Server(webhook, parts.certificate.context), parts.listening),
             (Server(metrics_app(metrics)), parts.metrics_listening),
@@ -112,9 +117,6 @@ async def _serve(parts: _Parts) -> None:
                 tasks.create_task(cluster.run()),
                 tasks.create_task(parts.certificate.follow()),
             ]
-            if parts.options.image_file is not None:
-                image = _followed(parts, parts.options.image_file, admissions)
-                background.append(tasks.create_task(image.follow()))
             serving = [tasks.create_task(server.serve([at])) for server, at in servers]
             _say_started(parts)
             await _drain(webhook, parts, await asked)
@@ -126,11 +128,12 @@ async def _serve(parts: _Parts) -> None:
     parts.log.event("webhook.stopped", "every request is answered")
 
 
-def _followed(parts: _Parts, path: Path, admissions: Admissions) -> ImageFile:
-    def use(settings: Settings) -> None:
-        admissions.settings = settings
-
-    return ImageFile(path, parts.options.settings, use, parts.log)
+def _namespaces(parts: _Parts, image: VerifierImage) -> Namespaces:
+    """The namespaces, of which the webhook's own names the image unless that is given."""
+    if parts.options.image is not None:
+        image.take(parts.options.image)
+        return Namespaces()
+    return Namespaces(parts.account.namespace(), image.take)
 
 
 async def _drain(webhook: Webhook, parts: _Parts, signalled: signal.Signals) -> None:
@@ -159,7 +162,6 @@ def _say_started(parts: _Parts) -> None:
     parts.log.event(
         "webhook.started",
         "the webhook listens",
-        image=parts.options.settings.image,
         port=port_of(parts.listening),
         metricsPort=port_of(parts.metrics_listening),
     )

@@ -27,16 +27,18 @@ class Options:
     """How the webhook runs.
 
     Attributes:
-        settings: what is injected.
-        image_file: where the image is named, and may change; None if a variable names it.
+        image: the verifier's; None if the namespace's annotation names it.
+        development: lets the image be named by a tag.
+        user: the uid that the verifier runs as; None leaves it to the cluster.
         tls_directory: of `tls.crt` and `tls.key`.
         bind: address to listen on; None for all.
         port: of TLS; 0 lets the system choose, as for `metrics_port`.
         drain_seconds: how long requests are still taken after SIGTERM.
     """
 
-    settings: Settings
-    image_file: Path | None
+    image: str | None
+    development: bool
+    user: int | None
     tls_directory: Path
     bind: str | None
     port: int
@@ -49,12 +51,15 @@ def options(environ: Mapping[str, str]) -> Options:
     """Reads the variables `MODEL_VERIFY_…`.
 
     Raises:
-        OptionError: one of them is wrong, or the image is missing.
+        OptionError: one of them is wrong.
     """
-    file = environ.get("MODEL_VERIFY_IMAGE_FILE")
+    image, development = environ.get("MODEL_VERIFY_IMAGE") or None, _development(environ)
+    if image is not None:
+        _check(image, development=development)
     return Options(
-        settings=_settings(environ, _image(environ, file)),
-        image_file=Path(file) if file else None,
+        image=image,
+        development=development,
+        user=_user(environ),
         tls_directory=Path(environ.get("MODEL_VERIFY_TLS_DIRECTORY") or TLS_DIRECTORY),
         bind=environ.get("MODEL_VERIFY_BIND") or None,
         port=_number(environ, "MODEL_VERIFY_PORT", 8443, _LAST_PORT),
@@ -64,31 +69,27 @@ def options(environ: Mapping[str, str]) -> Options:
     )
 
 
-def _image(environ: Mapping[str, str], file: str | None) -> str:
-    image = environ.get("MODEL_VERIFY_IMAGE", "")
-    if bool(image) is bool(file):
-        raise OptionError(
-            "one of MODEL_VERIFY_IMAGE and MODEL_VERIFY_IMAGE_FILE names the verifier's image, by "
-            "digest"
-        )
-    try:
-        return Path(file).read_text(encoding="utf-8").strip() if file else image
-    except (OSError, ValueError) as error:
-        raise OptionError(f"MODEL_VERIFY_IMAGE_FILE: {error}") from None
-
-
-def _settings(environ: Mapping[str, str], image: str) -> Settings:
+def _development(environ: Mapping[str, str]) -> bool:
     asked = environ.get("MODEL_VERIFY_ALLOW_TAG", "")
     if asked not in ("", "true", "false"):
         raise OptionError(f"MODEL_VERIFY_ALLOW_TAG is {asked!r}, not true or false")
-    user = environ.get("MODEL_VERIFY_USER", "65532")
-    uid = _number(environ, "MODEL_VERIFY_USER", 65532, _LAST_UID) if user else None
-    if uid == 0:
-        raise OptionError("MODEL_VERIFY_USER is 0: the verifier never runs as root")
+    return asked == "true"
+
+
+def _check(image: str, *, development: bool) -> None:
     try:
-        return Settings(image, development=asked == "true", user=uid)
+        Settings(image, development=development)
     except ValueError as error:
         raise OptionError(f"MODEL_VERIFY_IMAGE: {error}") from None
+
+
+def _user(environ: Mapping[str, str]) -> int | None:
+    if not environ.get("MODEL_VERIFY_USER", "65532"):
+        return None
+    uid = _number(environ, "MODEL_VERIFY_USER", 65532, _LAST_UID)
+    if uid == 0:
+        raise OptionError("MODEL_VERIFY_USER is 0: the verifier never runs as root")
+    return uid
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, most: int) -> int:

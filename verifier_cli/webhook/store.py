@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.config.manifest import CLUSTER_KIND
@@ -9,10 +10,11 @@ from verifier_cli.config.wiring import Wiring
 from verifier_cli.errors import ConfigError
 from verifier_cli.host.faults import Fault
 from verifier_cli.kube.inforce import Unready, in_force
+from verifier_cli.kube.names import IMAGE
 from verifier_cli.kube.shapes import Unfit, child, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from verifier_cli.config.manifest import Validation
     from verifier_cli.host.logs import Log
@@ -106,9 +108,11 @@ class Validations:
 class Namespaces:
     """The labels of each namespace; one whose labels cannot be read is not known, and denied."""
 
-    def __init__(self) -> None:
-        """Starts empty."""
+    def __init__(self, own: str = "", use: Callable[[str | None], None] | None = None) -> None:
+        """Starts empty; hands what the namespace `own` says of the verifier's image to `use`."""
         self.labels: dict[str, Mapping[str, str]] = {}
+        self._own = own
+        self._use = use
 
     def replace(self, objects: Iterable[object]) -> None:
         """Takes a whole list in place of all that was known."""
@@ -132,10 +136,10 @@ class Namespaces:
     def _put(self, known: dict[str, Mapping[str, str]], resource: object) -> None:
         name = text(_metadata(resource), "name")
         known.pop(name, None)
-        try:
+        with suppress(Unfit):
             known[name] = texts(_metadata(resource), "labels")
-        except Unfit:
-            return
+        if self._use is not None and name == self._own:
+            self._use(texts(_metadata(resource), "annotations").get(IMAGE))
 
 
 class Store:

@@ -15,6 +15,7 @@ from tests.unit.webhook.objects import LABEL, labelled, namespace, resource, rev
 from verifier_cli.host.logs import Log
 from verifier_cli.kube.names import ANNOTATION
 from verifier_cli.webhook.admission import Admissions
+from verifier_cli.webhook.image import VerifierImage
 from verifier_cli.webhook.metrics import Metrics
 from verifier_cli.webhook.store import Namespaces, Store, Validations
 
@@ -38,7 +39,11 @@ class Desk:
         self.namespaces.put(namespace())
         self.validations.put(resource())
         store = kind((self.validations,), self.namespaces)
-        self.admissions = Admissions(store, SETTINGS, lambda: self.fault, self.metrics, log)
+        image = VerifierImage(log, development=False, user=SETTINGS.user)
+        image.take(SETTINGS.image)
+        self.stream.seek(0)
+        self.stream.truncate()
+        self.admissions = Admissions(store, image, lambda: self.fault, self.metrics, log)
 
     def ask(self, asked: Json) -> Json:
         """The response to a review."""

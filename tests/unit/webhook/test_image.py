@@ -1,59 +1,47 @@
-"""The verifier's image follows the ConfigMap, and never to one that could be moved."""
+"""The verifier's image follows the namespace, and never to one that could be moved."""
 
 from __future__ import annotations
 
-import asyncio
 import io
-from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.schemas import check_log_lines
 from verifier_cli.host.logs import Log
 from verifier_cli.kube.container import Settings
-from verifier_cli.webhook import image as image_module
-from verifier_cli.webhook.image import ImageFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
+from verifier_cli.kube.names import IMAGE
+from verifier_cli.webhook.image import VerifierImage
 
 ONE, OTHER = (f"registry.example.com/verifier@sha256:{digit * 64}" for digit in "01")
 
 
-def test_another_image_is_used_and_a_wrong_one_is_not(tmp_path: Path) -> None:
-    file, stream = tmp_path / "verifierImage", io.StringIO()
-    used: list[Settings] = []
-    file.write_text(ONE)
-    followed = ImageFile(file, Settings(ONE, user=7), used.append, Log(stream))
-    followed.look()
-    assert used == []
-    file.write_text(f"{OTHER}\n")
-    followed.look()
-    followed.look()
-    assert used == [Settings(OTHER, user=7)]
-    file.write_text("registry.example.com/verifier:latest")
-    followed.look()
-    followed.look()
-    file.unlink()
-    followed.look()
-    file.write_text(ONE)
-    followed.look()
-    assert used == [Settings(OTHER, user=7), Settings(ONE, user=7)]
+def test_nothing_is_injected_before_an_image_is_named() -> None:
+    image = VerifierImage(Log(io.StringIO()), development=False, user=7)
+    assert image.fault() == f"no verifier image is named by {IMAGE}"
+    with pytest.raises(LookupError):
+        _ = image.settings
+    image.take(None)
+    image.take("registry.example.com/verifier:latest")
+    assert image.fault() is not None
+    image.take(ONE)
+    assert image.fault() is None
+    assert image.settings == Settings(ONE, user=7)
+
+
+def test_another_image_is_used_and_a_wrong_one_is_not() -> None:
+    stream = io.StringIO()
+    image = VerifierImage(Log(stream), development=False, user=None)
+    used = []
+    for each in (ONE, ONE, OTHER, "registry.example.com/verifier:latest", None, None, "", ONE):
+        image.take(each)
+        used.append(image.settings.image)
+    assert used == [ONE, ONE, OTHER, OTHER, OTHER, OTHER, OTHER, ONE]
     events = [line["event"] for line in check_log_lines(stream.getvalue())]
-    assert events == ["image.changed", "image.refused", "image.refused", "image.changed"]
+    changed, refused = "image.changed", "image.refused"
+    assert events == [changed, changed, refused, refused, refused, changed]
 
 
-def test_it_is_looked_at_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_module, "LOOK_SECONDS", 0.001)
-    file = tmp_path / "verifierImage"
-    file.write_text(OTHER)
-    used: list[Settings] = []
-    followed = ImageFile(file, Settings(ONE), used.append, Log(io.StringIO()))
-
-    async def main() -> None:
-        following = asyncio.create_task(followed.follow())
-        while not used:  # noqa: ASYNC110  (the thing tested knows no events)
-            await asyncio.sleep(0.001)
-        following.cancel()
-
-    asyncio.run(asyncio.wait_for(main(), 10))
+def test_a_tag_will_do_for_development() -> None:
+    image = VerifierImage(Log(io.StringIO()), development=True, user=None)
+    image.take("localhost/verifier:dev")
+    assert image.settings.image == "localhost/verifier:dev"

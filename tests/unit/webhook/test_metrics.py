@@ -15,6 +15,7 @@ from verifier_cli.apiserver.client import Api
 from verifier_cli.host.logs import Log
 from verifier_cli.webhook.cluster import Cluster
 from verifier_cli.webhook.metrics import Metrics
+from verifier_cli.webhook.store import Namespaces
 from verifier_cli.webhook.tls import Certificate
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ ROW = re.compile(r"^\| `(model_verify_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 def shown(directory: Path) -> dict[str, tuple[str, set[str]]]:
     """Type and labels of every metric, by its name as a query has it."""
     log = Log(io.StringIO())
-    cluster = Cluster(Api(Account("https://127.0.0.1:1", directory)), log)
+    cluster = Cluster(Api(Account("https://127.0.0.1:1", directory)), Namespaces(), log)
     metrics = Metrics()
     certificate = Certificate(Serving.new(directory).directory, log)
     metrics.show(cluster.store, cluster.watches, certificate)
@@ -51,7 +52,7 @@ def test_the_table_is_what_there_is(tmp_path: Path) -> None:
 
 def test_every_resource_that_is_watched_is_shown(tmp_path: Path) -> None:
     log = Log(io.StringIO())
-    cluster = Cluster(Api(Account("https://127.0.0.1:1", tmp_path)), log)
+    cluster = Cluster(Api(Account("https://127.0.0.1:1", tmp_path)), Namespaces(), log)
     assert {(each.collection.resource, each.collection.path) for each in cluster.watches} == {
         ("namespaces", "/api/v1/namespaces"),
         (

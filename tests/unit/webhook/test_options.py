@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import ROOT
-from verifier_cli.kube.container import Settings
 from verifier_cli.webhook.options import OptionError, options
 
 IMAGE = f"registry.example.com/verifier@sha256:{'0' * 64}"
@@ -16,18 +15,12 @@ def read(**more: str) -> object:
     return options({"MODEL_VERIFY_IMAGE": IMAGE, **more})
 
 
-def test_only_the_image_has_to_be_given() -> None:
-    found = options({"MODEL_VERIFY_IMAGE": IMAGE})
-    assert found.settings == Settings(IMAGE)
-    assert found.settings.user == 65532
+def test_nothing_has_to_be_given() -> None:
+    found = options({})
+    assert (found.image, found.development, found.user) == (None, False, 65532)
     assert found.tls_directory == Path("/etc/model-verify-webhook/tls")
     assert (found.bind, found.port, found.metrics_port) == (None, 8443, 8080)
     assert (found.drain_seconds, found.log_level) == (10, "info")
-
-
-def test_an_image_must_be_given() -> None:
-    with pytest.raises(OptionError, match="names the verifier's image, by digest"):
-        options({})
 
 
 def test_everything_can_be_given() -> None:
@@ -44,25 +37,10 @@ def test_everything_can_be_given() -> None:
             "MODEL_VERIFY_LOG_LEVEL": "warning",
         }
     )
-    assert found.settings == Settings("verifier:dev", development=True, user=None)
+    assert (found.image, found.development, found.user) == ("verifier:dev", True, None)
     assert (found.tls_directory, found.bind) == (Path("/tls"), "::1")
     assert (found.port, found.metrics_port, found.drain_seconds) == (1, 65535, 0)
     assert found.log_level == "warning"
-
-
-def test_the_image_can_be_named_by_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "verifierImage"
-    file.write_text(f"{IMAGE}\n")
-    found = options({"MODEL_VERIFY_IMAGE_FILE": str(file)})
-    assert (found.settings.image, found.image_file) == (IMAGE, file)
-    with pytest.raises(OptionError, match="one of MODEL_VERIFY_IMAGE and MODEL_VERIFY_IMAGE_FILE"):
-        read(MODEL_VERIFY_IMAGE_FILE=str(file))
-    file.write_text("verifier:dev")
-    with pytest.raises(OptionError, match="is not named by digest"):
-        options({"MODEL_VERIFY_IMAGE_FILE": str(file)})
-    file.unlink()
-    with pytest.raises(OptionError, match=r"MODEL_VERIFY_IMAGE_FILE: .*No such file"):
-        options({"MODEL_VERIFY_IMAGE_FILE": str(file)})
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,25 @@ import ssl
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakeapi import NAMESPACES, VALIDATIONS, FakeApi
+from tests.fakeapi import NAMESPACES, OWN, VALIDATIONS, FakeApi
 from tests.unit.webhook.objects import labelled, namespace, resource, review
-from tests.webhooks import JSON, SCRIPT, SECONDS, Serving, environment, exchange, webhook
+from tests.webhooks import IMAGE, JSON, SCRIPT, SECONDS, Serving, environment, exchange, webhook
 from verifier_cli.apiserver.account import Account
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.webhooks import Webhook
+
+Json = dict[str, Any]
+
 MUTATE = "/mutate-v1-pod"
+NAMED = "validation.ml.sigstore.dev/verifier-image"
 REVIEW = json.dumps(review(labelled())).encode()
 
 
@@ -56,6 +62,43 @@ def test_before_it_is_synced_it_lives_and_lets_nobody_in(
         del fake.statuses[VALIDATIONS]
         running.wait_until_ready()
         assert running.review(review(labelled()))["patch"]
+
+
+def test_the_image_is_that_of_its_namespace(
+    fake: FakeApi, filled: Account, serving: Serving
+) -> None:
+    other = f"registry.example.com/verifier@sha256:{'7' * 64}"
+    with webhook(filled, serving, MODEL_VERIFY_IMAGE="") as running:
+        running.wait(lambda: len(running.lines("watch.synced")) == 4)
+        reply = running.ask("GET", "/readyz")
+        assert (reply.status, reply.body.decode()) == (
+            503,
+            f"no verifier image is named by {NAMED}",
+        )
+        assert running.review(review(labelled()))["status"]["code"] == 503
+        for image in (IMAGE, other):
+            fake.put(NAMESPACES, named(image))
+            running.wait(lambda image=image: injected(running) == image)
+        assert running.ask("GET", "/readyz").status == 200
+        fake.put(NAMESPACES, namespace(OWN))
+        running.wait(lambda: running.lines("image.refused"))
+        assert injected(running) == other
+
+
+def named(image: str) -> Json:
+    """The webhook's own namespace."""
+    metadata = {"name": OWN, "annotations": {NAMED: image}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def injected(running: Webhook) -> str | None:
+    """The image of the verifier that a pod gets; None while none does."""
+    operations = running.review(review(labelled())).get("patch")
+    for each in json.loads(b64decode(operations or b64encode(b"[]"))):
+        if each["path"] == "/spec/initContainers":
+            image: str = each["value"][0]["image"]
+            return image
+    return None
 
 
 def test_a_new_certificate_is_served_while_it_runs(filled: Account, serving: Serving) -> None:
@@ -224,7 +267,7 @@ def taken() -> socket.socket:
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"MODEL_VERIFY_IMAGE": ""}, "one of MODEL_VERIFY_IMAGE and"),
+        ({"MODEL_VERIFY_IMAGE": "verifier:dev"}, "MODEL_VERIFY_IMAGE: the verifier image"),
         ({"MODEL_VERIFY_PORT": "x"}, "MODEL_VERIFY_PORT is 'x'"),
         ({"KUBERNETES_SERVICE_HOST": ""}, "KUBERNETES_SERVICE_HOST and"),
         ({"MODEL_VERIFY_TLS_DIRECTORY": "/nowhere"}, "/nowhere/tls.crt: No such file"),
@@ -238,6 +281,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(
     (tmp_path / "token").write_text("t", encoding="ascii")
     ca = serving.authority.certificate.read_bytes()
     (tmp_path / "ca.crt").write_bytes(ca)
+    (tmp_path / "namespace").write_text(OWN)
     code, text = ended(Account("https://127.0.0.1:1", tmp_path), serving, **more)
     assert code == 2
     (line,) = [each for each in text.splitlines() if not each.startswith("{")]

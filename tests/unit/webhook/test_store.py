@@ -12,6 +12,7 @@ from tests.unit.webhook.objects import namespace, resource
 from verifier_cli.config.manifest import CLUSTER_KIND, Validation
 from verifier_cli.host.logs import Log
 from verifier_cli.kube.inforce import Unready
+from verifier_cli.kube.names import IMAGE
 from verifier_cli.kube.shapes import Unfit
 from verifier_cli.webhook.store import Namespaces, Store, Validations
 
@@ -173,3 +174,15 @@ def test_what_cannot_be_placed_is_not_passed_over(kept: Kept, nobody: object) ->
     for refuse in (kept.namespaces.put, kept.namespaces.remove, kept.local.remove):
         with pytest.raises(Unfit):
             refuse(nobody)
+
+
+def test_the_own_namespace_names_the_verifiers_image() -> None:
+    taken: list[str | None] = []
+    known = Namespaces("own", taken.append)
+    annotated = {"name": "own", "annotations": {IMAGE: "x"}}
+    known.replace([namespace("other", **{IMAGE: "y"}), {"metadata": annotated}])
+    known.put({"metadata": {"name": "own"}})
+    known.put({"metadata": {**annotated, "labels": 7}})
+    known.remove({"metadata": annotated})
+    assert taken == ["x", None, "x"]
+    assert set(known.labels) == {"other"}
