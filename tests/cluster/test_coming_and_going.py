@@ -59,6 +59,7 @@ def test_nothing_stays_behind(
     ended(product, prepared, "signed")
     mine = ("configmaps", f"--namespace={prepared}", "--selector=app.kubernetes.io/managed-by")
     product.get_until(lambda found: len(found["items"]) == 2, *mine)
+    _until_collected(product, prepared, mine)
     uninstall(product)
     try:
         # The garbage collector takes the ConfigMaps, after their owners.
@@ -66,6 +67,16 @@ def test_nothing_stays_behind(
         eventually(lambda: not _since(product, untouched, prepared), seconds=60)
     finally:
         install(product)
+
+
+def _until_collected(node: Node, room: str, mine: tuple[str, ...]) -> None:
+    """Waits until the garbage collector knows our kinds: it looks for new ones twice a minute."""
+    short_lived = {**example("verify.yaml", room)[0]}
+    short_lived["metadata"] = {"name": "short-lived", "namespace": room}
+    send(node, [short_lived])
+    node.get_until(lambda found: len(found["items"]) == 3, *mine)
+    node.delete(resource("short-lived"), f"--namespace={room}")
+    node.get_until(lambda found: len(found["items"]) == 2, *mine)
 
 
 def _since(node: Node, before: set[tuple[str, str, str]], room: str) -> set[tuple[str, str, str]]:
