@@ -10,8 +10,11 @@ from typing import NoReturn
 from images.build import OUT
 from images.tools import UnavailableError
 from tests.cluster.node import node
+from tests.cluster.volumes import persistent_volume
 
 LOADED = "loaded"
+# For claims without a storage class, as in the examples.
+VOLUMES = 10
 
 
 def main() -> None:
@@ -20,6 +23,9 @@ def main() -> None:
     directory = Path(sys.argv[1])
     try:
         with node(directory) as running:
+            for number in range(VOLUMES):
+                name = f"volume-{number}"
+                running.create(persistent_volume(name, directory / "volumes" / name))
             images = [running.load(archive) for archive in sorted(OUT.glob("*.oci.tar"))]
             text = "".join(f"{image}\n" for image in [*images, running.busybox])
             (directory / LOADED).write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cluster.apiserver import Refused
 from tests.cluster.installed import MANIFESTS, NAMESPACE, apply, eventually, manifests
+from tests.cluster.volumes import persistent_volume
 from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
@@ -81,21 +82,9 @@ def inventory(node: Node, *but: str) -> set[tuple[str, str, str]]:
 
 def volume(node: Node, room: str) -> Json:
     """A persistent volume for the claim `CLAIM` of a namespace; it lies at `stored`."""
-    directory = stored(node, room)
-    directory.mkdir(parents=True)
-    directory.chmod(0o777)
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": room},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "claimRef": {"namespace": room, "name": CLAIM},
-            "hostPath": {"path": str(directory)},
-        },
-    }
+    made = persistent_volume(room, stored(node, room))
+    made["spec"]["claimRef"] = {"namespace": room, "name": CLAIM}
+    return made
 
 
 def stored(node: Node, room: str) -> Path:

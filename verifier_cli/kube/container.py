@@ -37,7 +37,9 @@ class Settings:
     user: int | None = 65532
 
     def __post_init__(self) -> None:
-        """Refuses an image that somebody could move."""
+        """Refuses an image that somebody could move, or none."""
+        if not self.image:
+            raise ValueError("no verifier image is named")
         if not self.development and _BY_DIGEST.fullmatch(self.image) is None:
             raise ValueError(f"the verifier image {self.image!r} is not named by digest")
 

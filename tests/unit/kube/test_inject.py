@@ -104,11 +104,17 @@ def test_a_cluster_may_choose_the_user() -> None:
     assert made["securityContext"]["runAsNonRoot"] is True
 
 
-@pytest.mark.parametrize("image", ["verifier:1", "verifier", "verifier@sha256:0", ""])
+@pytest.mark.parametrize("image", ["verifier:1", "verifier", "verifier@sha256:0"])
 def test_an_image_that_can_be_moved_is_refused(image: str) -> None:
     with pytest.raises(ValueError, match="not named by digest"):
         Settings(image)
     assert Settings(image, development=True).image == image
+
+
+@pytest.mark.parametrize("development", [False, True])
+def test_an_image_must_be_named(*, development: bool) -> None:
+    with pytest.raises(ValueError, match="no verifier image is named"):
+        Settings("", development=development)
 
 
 def test_trust_material_in_the_pod_is_seen_too() -> None:

@@ -44,4 +44,5 @@ def test_another_image_is_used_and_a_wrong_one_is_not() -> None:
 def test_a_tag_will_do_for_development() -> None:
     image = VerifierImage(Log(io.StringIO()), development=True, user=None)
     image.take("localhost/verifier:dev")
+    image.take(None)
     assert image.settings.image == "localhost/verifier:dev"
