@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.cluster.apiserver import ApiServer, Refused
 from tests.unit.config.test_manifest import (
+    CA,
     CONFIGS,
     DEMO,
     ENTRIES,
@@ -82,6 +84,22 @@ VALID: dict[str, Json] = {
 }
 
 
+LARGE: dict[str, Json] = {
+    "a certificate authority": {
+        "config": {"pkiConfig": {"certificateAuthority": f"# {'x' * 1_000_000}\n{CA}"}}
+    },
+    "many long paths": {
+        "config": KEY_CONFIG,
+        "models": [{"path": f"/{index}" + "/x" * 2000} for index in range(64)],
+    },
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_is_large_costs_no_more_than_a_rule_may(crds: ApiServer, name: str) -> None:
+    assert crds.create(resource(LARGE[name]))
+
+
 @pytest.mark.parametrize(
     "kind", [(OURS, "ModelValidation"), (OURS, CLUSTER), (THEIRS, "ModelValidation")]
 )
@@ -135,6 +153,56 @@ def test_a_refusal_names_the_field_and_says_why(crds: ApiServer) -> None:
         crds.create(resource(pinned))
 
 
+UNREADABLE: dict[str, tuple[Json, str]] = {
+    "a path": (
+        {"config": KEY_CONFIG, "model": {"path": "/data/m/"}},
+        r"spec\.model\.path: Invalid value: .*: is not an absolute, normalised path",
+    ),
+    "one of several paths": (
+        {"config": KEY_CONFIG, "models": [MODEL, {"path": "m"}]},
+        r"spec\.models\[1\]\.path: Invalid value: .*: is not an absolute, normalised path",
+    ),
+    "a path in a path's place": (
+        {"config": {"publicKeyConfig": {"keyPath": "/a/../b"}}},
+        r"keyPath: Invalid value: .*: is not an absolute, normalised path",
+    ),
+    "a certificate authority": (
+        {"config": {"pkiConfig": {"certificateAuthority": "ca.pem"}}},
+        "certificateAuthority: Invalid value: .*: is neither PEM nor an absolute path in the pod",
+    ),
+    "an issuer": (
+        {"config": {"sigstoreConfig": {"certificateIdentity": "a", "certificateOidcIssuer": "x"}}},
+        "certificateOidcIssuer: Invalid value: .*: is not one exact https URL",
+    ),
+    "a digest": (
+        {"signers": [{"key": {"publicKey": {"path": "/k", "sha256": "x"}}}]},
+        "sha256: Invalid value: .*: is not a SHA-256 digest in lower-case hex",
+    ),
+    "a name": (
+        {"signers": [{"key": {"publicKey": {"secretKeyRef": {"name": "A", "key": "k"}}}}]},
+        r"secretKeyRef\.name: Invalid value: .*: is not the name of an object",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_a_pattern_refuses_is_said_in_words(crds: ApiServer, name: str) -> None:
+    spec, said = UNREADABLE[name]
+    with pytest.raises(Refused, match=said):
+        crds.create(resource(spec))
+
+
+def test_a_selector_is_of_one_applier(crds: ApiServer) -> None:
+    """Merged, it would select what neither of the two asked for."""
+    made = resource({"config": KEY_CONFIG})
+    for who in ("one", "other"):
+        made["spec"]["selector"] = {"matchLabels": {who: "x"}}
+        options = ("--server-side", "--force-conflicts", f"--field-manager={who}")
+        crds.kubectl("apply", *options, "--filename=-", stdin=made)
+    found = crds.get("modelvalidations.ml.sigstore.dev", made["metadata"]["name"])
+    assert found["spec"]["selector"] == {"matchLabels": {"other": "x"}}
+
+
 def test_an_expression_that_names_nobody(crds: ApiServer) -> None:
     config = {"certificateIdentityRegexp": ".*", "certificateOidcIssuer": "https://x"}
     with pytest.raises(Refused, match="matches every identity"):
@@ -177,8 +245,6 @@ def test_the_columns_that_people_see(crds: ApiServer) -> None:
             }
         ],
     }
-    import json
-
     patch = json.dumps({"status": status})
     name = taken["metadata"]["name"]
     crds.kubectl("patch", "mv", name, "--type=merge", f"--patch={patch}", "--subresource=status")

@@ -6,10 +6,15 @@ than its pattern (JSON, an expression's syntax), the controller reports it in th
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from verifier_cli.config import document
 from verifier_cli.config.declared import Check
 from verifier_cli.expressions import fault_of_expression
 from verifier_cli.inputs import Malformed, strict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _segment(others: str) -> str:
@@ -19,6 +24,23 @@ def _segment(others: str) -> str:
 
 _NAME = _segment(r"/\x00")
 _EXACT = _segment(r"/\x00*?\[")
+
+
+def _matching(
+    fault: Callable[[str], str | None], pattern: str, *, unless: str | None = None
+) -> Check:
+    """A check by a pattern, or by the text `unless`, which the API server explains by our clause.
+
+    A text of a megabyte is matched with no pattern: that would cost more than one rule may.
+
+    The pattern stays: tools that hold manifests against a schema know no CEL. Of a list of
+    hundreds it is all that there is, since a rule for each entry would cost too much.
+    """
+    cel, either = f"self.matches(r'{pattern}')", pattern
+    if unless is not None:
+        cel, either = f"self.contains('{unless}') || {cel}", f"{pattern}|{unless}"
+    rule = {"rule": cel, "message": fault("?")}
+    return Check(fault, {"pattern": either, "x-kubernetes-validations": [rule]})
 
 
 def _authority(text: str) -> str | None:
@@ -42,12 +64,12 @@ def _object_name(text: str) -> str | None:
     return None if good else "is not the name of an object"
 
 
-ABSOLUTE = Check(document.absolute, {"pattern": rf"^(?:/{_NAME})+$"})
+ABSOLUTE = _matching(document.absolute, rf"^(?:/{_NAME})+$")
 IGNORABLE = Check(document.ignorable, {"pattern": rf"^{_EXACT}(?:/{_EXACT})*$"})
-DIGEST = Check(document.digest_fault, {"pattern": "^[0-9a-f]{64}$"})
-ISSUER = Check(document.issuer, {"pattern": document.ISSUER})
-OBJECT_NAME = Check(_object_name, {"pattern": r"^[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?$"})
-AUTHORITY = Check(_authority, {"pattern": rf"^(?:/{_NAME})+$|-----BEGIN"})
+DIGEST = _matching(document.digest_fault, "^[0-9a-f]{64}$")
+ISSUER = _matching(document.issuer, document.ISSUER)
+OBJECT_NAME = _matching(_object_name, r"^[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?$")
+AUTHORITY = _matching(_authority, rf"^(?:/{_NAME})+$", unless="-----BEGIN")
 JSON_OBJECT = Check(_json_object, {"pattern": r"^\s*\{"})
 EXPRESSION = Check(
     fault_of_expression,

@@ -75,9 +75,15 @@ def goes_with(name: str, other: str) -> Rule:
 
 
 class Declared:
-    """Base of the types that are made of declared fields; `rules` must hold between them."""
+    """Base of the types that are made of declared fields.
+
+    Attributes:
+        rules: what must hold between the fields.
+        atomic: they mean one thing together, so two who apply an object are not merged in it.
+    """
 
     rules: ClassVar[Sequence[Rule]] = ()
+    atomic: ClassVar[bool] = False
 
 
 class Kind(Protocol):
@@ -138,6 +144,8 @@ def schema(declared: type[Declared], description: str = "") -> Json:
     }
     if required := [name for name, kind in kinds if kind.required]:
         found["required"] = required
+    if declared.atomic:
+        found["x-kubernetes-map-type"] = "atomic"
     if declared.rules:
         found["x-kubernetes-validations"] = [rule.schema() for rule in declared.rules]
     return found

@@ -98,6 +98,8 @@ class KeyReference(Declared):
     name: str = text("Name of the object.", check=OBJECT_NAME, required=True, longest=253)
     key: str = text("Key in its data.", required=True, longest=253)
 
+    atomic = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material(Declared):

@@ -47,6 +47,7 @@ _EXPRESSION = {
 }
 SCHEMA = {
     "type": "object",
+    "x-kubernetes-map-type": "atomic",
     "properties": {
         "matchLabels": {
             "type": "object",

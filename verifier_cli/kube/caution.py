@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from verifier_cli.kube.mounts import normalised, overlap
 from verifier_cli.kube.shapes import Unfit, child, flag
 from verifier_cli.policy import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from verifier_cli.config.manifest import Validation
     from verifier_cli.kube.mounts import Container
@@ -82,3 +83,39 @@ def of_decoys(workloads: Sequence[Container], models: Held) -> list[str]:
     if any(mount.volume in models.every for each in workloads for mount in each.mounts):
         return []
     return ["only sidecars mount the model: what the pod's other containers load is not checked"]
+
+
+def of_unseen(
+    serving: Sequence[Container], paths: Iterable[str], able: Collection[str], stores: Stores
+) -> list[str]:
+    """Volumes that may hold a model which nobody verifies: a workload can be told to load it.
+
+    Args:
+        serving: the containers that go on running.
+        paths: all that the validations name.
+        able: the volumes that may hold a model.
+        stores: what is behind the volumes.
+    """
+    places = [normalised(path) for path in paths]
+    seen, others = set(), []
+    for each in serving:
+        for mount in each.mounts:
+            if mount.volume not in able:
+                continue
+            if _reached(mount.path, places):
+                seen.add((stores[mount.volume], mount.sub_path))
+            else:
+                others.append((each.name, mount))
+    return [
+        f"{name} mounts {mount.volume} at {mount.path}, which no validation looks at"
+        for name, mount in others
+        if (stores[mount.volume], mount.sub_path) not in seen
+    ]
+
+
+def _reached(path: str, places: Iterable[str]) -> bool:
+    # Asked for every mount: a loop takes half of what `any` does.
+    for place in places:  # noqa: SIM110
+        if overlap(path, place):
+            return True
+    return False

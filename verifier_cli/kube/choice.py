@@ -9,9 +9,9 @@ from verifier_cli.config.manifest import CLUSTER_KIND
 from verifier_cli.kube.inforce import Unready
 from verifier_cli.kube.mounts import read
 from verifier_cli.kube.names import ENFORCE, LABELS
-from verifier_cli.kube.shapes import Unfit, child, objects, text, texts
+from verifier_cli.kube.shapes import Unfit, child, objects, texts
 from verifier_cli.kube.sight import handed_over
-from verifier_cli.kube.storage import can_hold_a_model
+from verifier_cli.kube.storage import can_hold_a_model, storages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -104,10 +104,10 @@ def _holds_back(pod: Json, namespace: Namespace) -> bool:
     workloads = [read(each, init=False) for each in objects(spec, "containers")]
     sidecars = [each for each in inits if each.sidecar]
     handed = handed_over([e for e in inits if not e.sidecar], [*sidecars, *workloads])
-    for volume in objects(spec, "volumes"):
-        if can_hold_a_model(volume, handed):
+    for name, store in storages(spec).items():
+        if can_hold_a_model(name, store, handed):
             raise Unfit(
-                f"it mounts the volume {text(volume, 'name')!r}, and namespace {namespace.name} "
+                f"it mounts the volume {name!r}, and namespace {namespace.name} "
                 f"lets models in only verified: label the pod {LABELS['ml.sigstore.dev']}=NAME"
             )
     return False

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# Changes with every verdict of a pod and every write, and is not looked at here.
+_PASSED_BY = {
+    "metadata": ("managedFields", "resourceVersion"),
+    "status": ("configMap", "lastRejection", "method", "verdicts"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Unready:
@@ -59,6 +65,15 @@ def in_force(resource: Json) -> Validation | Unready:
     if not current:
         return _unready(resource, "was changed, and the controller has not read it yet: try again")
     return _pinned(found, status) or _unready(resource, "has no policy yet: try again")
+
+
+def deciding(resource: Json) -> Json:
+    """What of an object may change what `in_force` says of it: all but what is known not to."""
+    found = dict(resource)
+    for part, names in _PASSED_BY.items():
+        if isinstance(value := found.get(part), dict):
+            found[part] = {key: each for key, each in value.items() if key not in names}
+    return found
 
 
 def _read(resource: Json) -> Validation:

@@ -16,6 +16,7 @@ from verifier_cli.kube.mounts import read
 from verifier_cli.kube.names import ANNOTATION, CONTAINER, INJECTED, VOLUME
 from verifier_cli.kube.shapes import Unfit, child, flag, objects, texts
 from verifier_cli.kube.sight import (
+    able,
     model_paths,
     mounts_for,
     other_paths,
@@ -95,9 +96,9 @@ def _inject(
     serving = [*(each for each in inits if each.sidecar), *workloads]
     stores = storages(spec)
 
-    roots = roots_of(spec, inits, serving, validations)
-    models = sights(serving, [*roots, *model_paths(validations)], stores)
-    others = sights(serving, other_paths(validations), stores)
+    roots = roots_of(stores, inits, serving, validations)
+    modelled, beside = [*roots, *model_paths(validations)], other_paths(validations)
+    models, others = sights(serving, modelled, stores), sights(serving, beside, stores)
     held, fetched = holding(stores, volumes_of(models)), holding(stores, volumes_of(others))
     shared = flag(spec, "shareProcessNamespace") or flag(spec, "hostPID")
     at = place(inits, held, fetched, shared_processes=shared)
@@ -113,6 +114,8 @@ def _inject(
     warnings += caution.of_might([*inits, *workloads], host_processes=flag(spec, "hostPID"))
     warnings += caution.of_images(stores, held)
     warnings += caution.of_decoys(workloads, held)
+    may_hold = able(stores, inits, serving)
+    warnings += caution.of_unseen(serving, [*modelled, *beside], may_hold, stores)
     warnings += [warning for _, each in after for warning in each]
 
     raws = [raw for raw, _ in after]

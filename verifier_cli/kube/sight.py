@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from verifier_cli.kube.mounts import normalised, overlap, require_nothing_else, spelled, view
 from verifier_cli.kube.names import POLICIES, TOKEN
-from verifier_cli.kube.shapes import Unfit, objects, text
+from verifier_cli.kube.shapes import Unfit
 from verifier_cli.kube.storage import can_hold_a_model
 from verifier_cli.policy import Certificate, Key, Material
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from verifier_cli.kube.mounts import Container, Mount
     from verifier_cli.kube.storage import Stores
     from verifier_cli.policy import Signer
-
-Json = dict[str, Any]
 
 # Where nothing of the pod may be mounted in the verifier: its policies, and what it runs
 # (manifests/base/guard/verifier.yaml has the same list).
@@ -66,7 +64,7 @@ def _material(signer: Signer) -> Material:
 
 
 def roots_of(
-    spec: Json,
+    stores: Stores,
     inits: Sequence[Container],
     serving: Sequence[Container],
     validations: Sequence[Validation],
@@ -74,17 +72,14 @@ def roots_of(
     """Where models are discovered if a policy names no path: what may hold one is mounted there.
 
     Args:
-        spec: of the pod.
+        stores: what is behind the volumes of the pod.
         inits: its init containers.
         serving: the containers that go on running, which could load a model.
         validations: that the pod is under.
     """
     if all(model.path for each in validations for model in each.policy.models):
         return []
-    # Read-only or not: what comes after the verifier is made read-only, and must count again.
-    handed = handed_over(inits, serving)
-    volumes = objects(spec, "volumes")
-    fit = {text(volume, "name") for volume in volumes if can_hold_a_model(volume, handed)}
+    fit = able(stores, inits, serving)
     found = sorted({m.path for each in serving for m in each.mounts if m.volume in fit})
     if not found:
         raise Unfit("no volume of the pod can hold a model, and the validation names no model path")
@@ -93,15 +88,21 @@ def roots_of(
     return found
 
 
+def able(stores: Stores, inits: Iterable[Container], serving: Sequence[Container]) -> set[str]:
+    """The volumes in which the containers that go on running may find a model."""
+    # Read-only or not: what comes after the verifier is made read-only, and must count again.
+    handed = handed_over(inits, serving)
+    return {name for name, store in stores.items() if can_hold_a_model(name, store, handed)}
+
+
 def handed_over(inits: Iterable[Container], serving: Sequence[Container]) -> set[str]:
     """The volumes that one of `inits` shares with another container, which goes on running."""
-    return {
-        mount.volume
-        for init in inits
-        for mount in init.mounts
-        for each in serving
-        if each.name != init.name and any(other.volume == mount.volume for other in each.mounts)
-    }
+    found: set[str] = set()
+    for init in inits:
+        if given := {mount.volume for mount in init.mounts}:
+            others = [each.mounts for each in serving if each.name != init.name]
+            found |= {mount.volume for mounts in others for mount in mounts} & given
+    return found
 
 
 def sights(containers: Sequence[Container], paths: Iterable[str], stores: Stores) -> Sights:

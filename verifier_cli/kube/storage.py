@@ -26,6 +26,7 @@ _SETTINGS_DRIVERS = (
     "secrets-store.csi.k8s.io",
     "spiffe.csi.cert-manager.io",
 )
+_NEVER = frozenset([*_SETTINGS, *(f"csi {driver}" for driver in _SETTINGS_DRIVERS)])
 # Sources that are a volume of the pod's own, however alike two of them look. The API server takes
 # no pod that mounts the claim of an ephemeral volume by its name too.
 _OWN = ("emptyDir", "ephemeral", "gitRepo", *_SETTINGS)
@@ -150,17 +151,13 @@ def holding(stores: Stores, volumes: Collection[str]) -> Held:
     return Held(surely, perhaps, frozenset(writable))
 
 
-def can_hold_a_model(volume: Json, handed: Collection[str]) -> bool:
+def can_hold_a_model(name: str, store: Store, handed: Collection[str]) -> bool:
     """Whether a model may be in a volume.
 
     Args:
-        volume: of the pod.
+        name: of the volume.
+        store: what is behind it.
         handed: the volumes that an init container hands to a container that goes on running; an
             emptyDir starts empty, and holds a model only if it is among them.
     """
-    kind = _kind(volume)
-    if kind == "emptyDir":
-        return text(volume, "name") in handed
-    if kind == "csi":
-        return text(child(volume, kind), "driver", default="") not in _SETTINGS_DRIVERS
-    return kind not in _SETTINGS
+    return name in handed if store.kind == "emptyDir" else store.kind not in _NEVER

@@ -59,7 +59,8 @@ class Webhook:
         try:
             if scope["path"] == MUTATE:
                 body = await _body(scope, receive)
-                answer = self._admissions.answer(body)
+                client = scope["client"]
+                answer = self._admissions.answer(body, client and client[0])
                 status, content = answer.status, answer.body
                 kind = _JSON if status == 200 else _TEXT  # noqa: PLR2004  (HTTP's OK)
                 extra: Headers = ()

@@ -32,11 +32,13 @@ class Outcome:
     Attributes:
         word: `error` means a refusal that is not about the pod.
         seconds: what it took.
+        peer: the address that it came from.
     """
 
     decision: Decision
     word: Word
     seconds: float
+    peer: str | None
 
 
 def audit(log: Log, request: Request, outcome: Outcome) -> None:
@@ -51,6 +53,7 @@ def audit(log: Log, request: Request, outcome: Outcome) -> None:
         namespace=request.namespace,
         pod=_name(request.pod),
         user=request.user or None,
+        peer=outcome.peer,
         decision=outcome.word,
         reason=decision.reason[:_LONGEST_REASON] if isinstance(decision, Deny) else None,
         policies=admitted.policies,

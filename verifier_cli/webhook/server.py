@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -22,7 +24,7 @@ IDLE_SECONDS = 130
 # unless told otherwise.
 REQUEST_SECONDS = 10.0
 # More than API servers open at once; each costs about 300 KiB.
-_CONNECTIONS = 512
+CONNECTIONS = 512
 _LAST_SECONDS = 10
 
 
@@ -30,13 +32,18 @@ class Server(uvicorn.Server):
     """A server whose end is decided elsewhere; set `should_exit` to end it."""
 
     def __init__(
-        self, app: Callable[..., Awaitable[None]], tls: ssl.SSLContext | None = None
+        self,
+        app: Callable[..., Awaitable[None]],
+        tls: ssl.SSLContext | None = None,
+        *,
+        connections: int = CONNECTIONS,
     ) -> None:
-        """Will serve `app`, over TLS if there is a context for it."""
+        """Will serve `app`, over TLS if there is a context, on so many connections at most."""
+        protocol = functools.partial(_Connection, waiting=OrderedDict(), most=connections)
         config = uvicorn.Config(
             app,
             loop="none",
-            http=_Connection,
+            http=protocol,  # type: ignore[arg-type]  # it is only called
             ws="none",
             interface="asgi3",
             lifespan="off",
@@ -44,7 +51,6 @@ class Server(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=_LAST_SECONDS,
             ssl_context_factory=None if tls is None else lambda *_: tls,
@@ -58,25 +64,59 @@ class Server(uvicorn.Server):
 
 
 class _Connection(HttpToolsProtocol):
-    """A connection that does not wait forever for a request, or for the rest of one."""
+    """A connection that does not wait forever for a request, or for the rest of one.
+
+    When there are too many, the one is closed that has waited longest. So nobody shuts others out
+    by connections without requests; what is being answered, is answered.
+    """
 
     _patience: asyncio.TimerHandle | None = None
 
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  (uvicorn's)
+        waiting: OrderedDict[_Connection, None],
+        most: int,
+        **more: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(*args, **more)
+        # Those of this server without a whole request, the longest first.
+        self._waiting = waiting
+        self._most = most
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._last_in_line()
         self._wait(IDLE_SECONDS)
+        if len(self.connections) > self._most:
+            # It is this one if all others are being answered.
+            longest, _ = self._waiting.popitem(last=False)
+            longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
+        self._waiting.pop(self, None)
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._last_in_line()
         self._wait(REQUEST_SECONDS)
 
     def on_message_complete(self) -> None:
         self._stop()
+        self._waiting.pop(self, None)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # Also one that is about to end: whoever is there may take long to let it go.
+        self._last_in_line()
+
+    def _last_in_line(self) -> None:
+        if self in self.connections:
+            self._waiting[self] = None
+            self._waiting.move_to_end(self)
 
     def _wait(self, seconds: float) -> None:
         self._stop()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from verifier_cli.config.manifest import CLUSTER_KIND
 from verifier_cli.config.wiring import Wiring
 from verifier_cli.errors import ConfigError
 from verifier_cli.host.faults import Fault
-from verifier_cli.kube.inforce import Unready, in_force
+from verifier_cli.kube.inforce import Unready, deciding, in_force
 from verifier_cli.kube.names import IMAGE
 from verifier_cli.kube.shapes import Unfit, child, text, texts
 
@@ -20,14 +22,27 @@ if TYPE_CHECKING:
     from verifier_cli.host.logs import Log
 
 Json = dict[str, Any]
-Known = dict[str, dict[str, "Validation | Unready"]]
 
 # Where validations stand that hold for every namespace.
 EVERYWHERE = ""
 
 
+class _Kept(NamedTuple):
+    """What was read, and the digest of what it was read from; None asks to read it anew."""
+
+    found: Validation | Unready
+    digest: bytes | None
+
+
+_Known = dict[str, dict[str, _Kept]]
+
+
 class Validations:
-    """One collection of validations, by namespace and name; each is read once, when it changes."""
+    """One collection of validations, by namespace and name.
+
+    Each is read when something changes that decides about it. That may take longer than a hundred
+    admissions, and its status changes with each verdict.
+    """
 
     def __init__(self, version: str, kind: str, log: Log) -> None:
         """Starts empty; `version` is the API's, such as `ml.sigstore.dev/v1alpha1`."""
@@ -35,11 +50,11 @@ class Validations:
         self._kind = kind
         self._everywhere = kind == CLUSTER_KIND
         self._log = log
-        self._known: Known = {}
+        self._known: _Known = {}
 
     def replace(self, objects: Iterable[object]) -> None:
         """Takes a whole list in place of all that was known."""
-        fresh: Known = {}
+        fresh: _Known = {}
         for each in objects:
             self._put(fresh, each)
         self._known = fresh
@@ -59,26 +74,27 @@ class Validations:
 
     def at(self, namespace: str) -> Iterable[Validation | Unready]:
         """Those of a namespace, or of `EVERYWHERE`."""
-        return self._known.get(namespace, {}).values()
+        return [each.found for each in self._known.get(namespace, {}).values()]
 
     def __iter__(self) -> Iterator[Validation | Unready]:
         """All of them."""
         for each in self._known.values():
-            yield from each.values()
+            yield from (kept.found for kept in each.values())
 
     def _place(self, resource: object) -> tuple[str, str]:
         metadata = _metadata(resource)
         name = text(metadata, "name")
         return EVERYWHERE if self._everywhere else text(metadata, "namespace", default=""), name
 
-    def _put(self, known: Known, resource: object) -> None:
+    def _put(self, known: _Known, resource: object) -> None:
         try:
             namespace, name = self._place(resource)
         except Unfit:
             namespace, name = EVERYWHERE, ""
-        found = self._read(resource, namespace, name)
         before = self._known.get(namespace, {}).get(name)
-        if isinstance(found, Unready) and found != before:
+        kept = self._read(resource, namespace, name, before)
+        found = kept.found
+        if isinstance(found, Unready) and (before is None or found != before.found):
             self._log.event(
                 "validation.unready",
                 f"pods under it are not let in: it {found.reason}",
@@ -87,14 +103,19 @@ class Validations:
                 namespace=found.namespace,
                 name=found.name,
             )
-        known.setdefault(namespace, {})[name] = found
+        known.setdefault(namespace, {})[name] = kept
 
-    def _read(self, resource: object, namespace: str, name: str) -> Validation | Unready:
+    def _read(self, resource: object, namespace: str, name: str, before: _Kept | None) -> _Kept:
         """Whatever is wrong with it, something stands in its place and lets no pod in."""
         try:
             # In a list, items need not say what they are.
             whole = {"apiVersion": self._version, "kind": self._kind}
-            return in_force({**whole, **resource} if isinstance(resource, dict) else whole)
+            if isinstance(resource, dict):
+                whole |= resource
+            digest = hashlib.sha256(json.dumps(deciding(whole)).encode()).digest()
+            if before is not None and before.digest == digest:
+                return before
+            return _Kept(in_force(whole), digest)
         except ConfigError as error:
             reason = f"cannot be read: {error}"
         except Exception as error:  # noqa: BLE001  (a bug must not make a policy vanish)
@@ -102,7 +123,8 @@ class Validations:
             self._log.event("fault", "reading a validation", fault=fault.kind, place=fault.place)
             reason = f"cannot be read: {fault.kind} in the webhook"
         group = self._version.split("/", maxsplit=1)[0]
-        return Unready(group, self._kind, name, namespace or None, Wiring(), reason)
+        unready = Unready(group, self._kind, name, namespace or None, Wiring(), reason)
+        return _Kept(unready, None)
 
 
 class Namespaces:

@@ -21,6 +21,7 @@ from verifier_cli.kube.names import CONTAINER
 Json = dict[str, Any]
 
 EMPTY: Json = {"emptyDir": {}}
+MODELS: Json = {"persistentVolumeClaim": {"claimName": "models"}}
 SIDECAR = {"restartPolicy": "Always"}
 
 
@@ -65,6 +66,65 @@ def test_a_model_that_only_a_sidecar_mounts_is_told() -> None:
     assert warnings(made) == (
         "only sidecars mount the model: what the pod's other containers load is not checked",
     )
+
+
+CLAIM: Json = {"persistentVolumeClaim": {"claimName": "evil"}}
+EVIL = mount("/evil", "evil")
+INIT = container("init", mount("/fill", "evil"))
+UNSEEN = ("server mounts evil at /evil, which no validation looks at",)
+OTHERS: dict[str, tuple[Json, tuple[Json, ...], Json, tuple[str, ...]]] = {
+    "a claim": (EVIL, (), CLAIM, UNSEEN),
+    "a directory of the node": (EVIL, (), {"hostPath": {"path": "/srv"}}, UNSEEN),
+    "an image": (EVIL, (), {"image": {"reference": f"m:1@sha256:{'0' * 64}"}}, UNSEEN),
+    "read-only": (EVIL | {"readOnly": True}, (), CLAIM, UNSEEN),
+    "beside the model": (
+        mount("/data/evil", "evil"),
+        (),
+        CLAIM,
+        ("server mounts evil at /data/evil, which no validation looks at",),
+    ),
+    "another part of the claim": (EVIL | {"subPath": "evil"}, (), MODELS, UNSEEN),
+    "the same part of the claim": (EVIL, (), MODELS, ()),
+    "filled by an init container": (EVIL, (INIT,), EMPTY, UNSEEN),
+    "scratch space": (EVIL, (), EMPTY, ()),
+    "settings": (EVIL, (INIT,), {"configMap": {"name": "evil"}}, ()),
+    "below the model": (mount("/data/model/part", "evil"), (), CLAIM, ()),
+    "by a link": (mount("/var/run/model", "evil"), (), CLAIM, ()),
+    "only while it begins": (mount("/x", "models"), (container("init", EVIL),), CLAIM, ()),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_volume_where_no_validation_looks_is_told(name: str) -> None:
+    where, inits, source, told = OTHERS[name]
+    paths = [{"path": "/data/model"}]
+    if name == "by a link":
+        paths.append({"path": "/run/model"})
+    made = pod(container("server", mount(), where), inits=inits, evil=source)
+    assert [w for w in warnings(made, validation(model=None, models=paths)) if "looks at" in w] == [
+        *told
+    ]
+
+
+def test_it_is_told_of_every_container_that_goes_on() -> None:
+    proxy = container("proxy", EVIL, **SIDECAR)
+    made = pod(
+        container("server", mount(), EVIL), container("web", EVIL), inits=(proxy,), evil=CLAIM
+    )
+    assert [w.split(" ")[0] for w in warnings(made)] == ["proxy", "server", "web"]
+
+
+def test_where_material_is_nothing_is_told() -> None:
+    key = {"publicKeyConfig": {"keyPath": "/evil/key.pub"}}
+    made = pod(container("server", mount(), EVIL), evil=CLAIM)
+    assert warnings(made, validation(config=key)) == ()
+
+
+def test_where_models_are_discovered_all_is_looked_at() -> None:
+    made = pod(container("server", mount(), EVIL), evil=CLAIM)
+    named = validation("named", models=[{"path": "/data/model"}], model=None)
+    assert warnings(made, validation(model=None)) == ()
+    assert warnings(made, validation(model=None), named) == ()
 
 
 def test_what_usual_pods_do_is_neither_refused_nor_told() -> None:

@@ -117,3 +117,28 @@ def test_an_issuer_is_as_strict_as_its_pattern_says() -> None:
     for bad in ("https://", "https:///x", "http://a", "https://a?x", "https://a/#x", "https://a b"):
         assert checks.ISSUER.fault(bad)
         assert not re2.search(checks.ISSUER.schema["pattern"], bad)
+
+
+SAID = ("ABSOLUTE", "AUTHORITY", "DIGEST", "ISSUER", "OBJECT_NAME")
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_pattern_is_explained_in_our_words(name: str) -> None:
+    """kubectl shows the pattern too, which nobody can read."""
+    check = PATTERNS[name]
+    (rule,) = check.schema["x-kubernetes-validations"]
+    assert rule["message"] == check.fault("?")
+    pattern, _, text = check.schema["pattern"].partition("|-----")
+    either = f"self.contains('-----{text}') || " if text else ""
+    assert rule["rule"] == f"{either}self.matches(r'{pattern}')"
+
+
+def test_what_is_one_value_is_taken_from_one_applier() -> None:
+    """As Kubernetes has it in LabelSelector and SecretKeySelector."""
+    found = {
+        path.rsplit(".", 1)[-1]
+        for definition in CRDS.values()
+        for path, schema in schemas(definition)
+        if schema.get("x-kubernetes-map-type") == "atomic"
+    }
+    assert found == {"selector", "namespaceSelector", "secretKeyRef", "configMapKeyRef"}

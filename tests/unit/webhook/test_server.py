@@ -107,6 +107,13 @@ def test_what_is_no_review(running: Webhook) -> None:
     assert (reply.status, reply.body) == (400, b"the body is not an AdmissionReview")
 
 
+def test_the_log_says_where_a_review_came_from(running: Webhook) -> None:
+    running.review(review(labelled(), userInfo={"username": "anybody"}))
+    assert running.lines("admission.decided")[-1]["peer"] == "127.0.0.1"
+    running.ask("POST", MUTATE, b"{}", **JSON)
+    assert running.lines("admission.malformed")[-1]["peer"] == "127.0.0.1"
+
+
 def test_a_large_review_is_answered(running: Webhook) -> None:
     pod = labelled()
     pod["metadata"]["annotations"] = {"note": "x" * (3 << 20)}

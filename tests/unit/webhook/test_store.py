@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.schemas import check_log_lines
 from tests.unit.webhook.objects import namespace, resource
 from verifier_cli.config.manifest import CLUSTER_KIND, Validation
 from verifier_cli.host.logs import Log
-from verifier_cli.kube.inforce import Unready
+from verifier_cli.kube.inforce import Unready, in_force
 from verifier_cli.kube.names import IMAGE
 from verifier_cli.kube.shapes import Unfit
 from verifier_cli.webhook.store import Namespaces, Store, Validations
@@ -149,6 +150,113 @@ def test_a_fault_is_logged_once_and_again_when_it_changes(kept: Kept) -> None:
     lines = kept.events()
     assert [line["event"] for line in lines] == ["validation.unready"] * 2
     assert (lines[0]["namespace"], lines[0]["name"]) == ("ns", "demo")
+
+
+def good_digest() -> str:
+    found = in_force(resource())
+    assert isinstance(found, Validation)
+    return found.policy.sha256
+
+
+COUNTED: list[Json] = [
+    {"status": {"verdicts": {"verified": 1}}},
+    {"status": {"verdicts": {"verified": 2}, "lastRejection": {"pod": "ns/p", "reason": "X"}}},
+    {"status": {"method": "key", "configMap": "demo-0123456789"}},
+    {"metadata": {"name": "demo", "namespace": "ns", "resourceVersion": "2"}},
+    {"metadata": {"name": "demo", "namespace": "ns", "managedFields": [{"time": "now"}]}},
+]
+
+
+@pytest.mark.parametrize("change", COUNTED)
+@pytest.mark.parametrize("how", ["put", "replace"])
+def test_what_says_nothing_new_is_not_read_anew(kept: Kept, how: str, change: Json) -> None:
+    """Decoding a large trust root would keep admissions waiting, at each verdict of a pod."""
+    kept.local.put({**resource(), "status": {}})
+    (before,) = kept.store.known("ns")
+    changed = {**resource(), "status": {}, **change}
+    if how == "put":
+        kept.local.put(changed)
+    else:
+        kept.local.replace([changed])
+    (after,) = kept.store.known("ns")
+    assert after is before
+
+
+def test_what_a_bug_kept_from_being_read_is_read_anew(kept: Kept) -> None:
+    for _ in range(2):
+        kept.local.put({**resource(), "spec": Bomb()})
+    assert [line["event"] for line in kept.events()] == ["fault", "validation.unready", "fault"]
+    kept.local.put(resource())
+    assert kept.store.counts() == (1, 0)
+
+
+SOUND: Json = resource()["spec"]
+SECRET = {"key": {"publicKey": {"secretKeyRef": {"name": "a", "key": "b"}}}}
+REFERRING: Json = {"model": {"path": "/data/model"}, "signers": [SECRET]}
+BROKEN: Json = {**SOUND, "model": {"path": "relative"}}
+FALSE = {"type": "Ready", "status": "False", "message": "one"}
+GOOD: Json = {"policySha256": good_digest(), "lastGood": {"generation": 1, "spec": SOUND}}
+BASES: dict[str, Json] = {
+    "sound": {"spec": SOUND},
+    "referring": {"spec": REFERRING, "status": {"observedGeneration": 2, "policySha256": "0" * 64}},
+    "broken": {"spec": BROKEN, "status": GOOD},
+    "refused": {"spec": SOUND, "status": {**GOOD, "observedGeneration": 2, "conditions": [FALSE]}},
+    "never good": {"spec": SOUND, "status": {"observedGeneration": 2, "conditions": [FALSE]}},
+}
+# What `in_force` looks at, and what else it may be.
+LOOKED_AT: dict[str, list[object]] = {
+    "apiVersion": ["other/v1", 5],
+    "kind": [CLUSTER_KIND, 7],
+    "more": [1],
+    "metadata.generation": [1, 3, None],
+    "spec": [REFERRING, BROKEN, [], None],
+    "spec.mode": ["warn"],
+    "spec.selector": [{"matchLabels": {"a": "b"}}],
+    "status": [None, [], {}],
+    "status.observedGeneration": [1, None],
+    "status.conditions": [[], [{**FALSE, "status": "True"}], [{**FALSE, "message": "two"}], [5]],
+    "status.policySha256": ["1" * 64, "x", None],
+    "status.lastGood": [[], {"spec": BROKEN}, {"spec": {**SOUND, "mode": "warn"}}, None],
+}
+
+
+def based(base: Json) -> Json:
+    made = {**resource(), **copy.deepcopy(base)}
+    made["metadata"] |= {"generation": 2, "uid": "1", "resourceVersion": "1"}
+    return made
+
+
+def changed(base: Json, path: str, value: object) -> Json:
+    made = based(base)
+    *above, last = path.split(".")
+    place = made
+    for name in above:
+        place = place.setdefault(name, {})
+    place[last] = value
+    return made
+
+
+def said(kept: Kept, *states: Json, listed: bool = False) -> list[Validation | Unready]:
+    """What holds after an object was in these states, one after the other."""
+    for each in states:
+        if listed:
+            kept.local.replace([each])
+        else:
+            kept.local.put(each)
+    return kept.store.known("ns")
+
+
+@pytest.mark.parametrize("path", LOOKED_AT)
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_decides_is_read_anew(path: str, listed: bool) -> None:  # noqa: FBT001
+    differ = False
+    for base in BASES.values():
+        for value in LOOKED_AT[path]:
+            before, after = based(base), changed(base, path, value)
+            fresh = said(Kept(), after)
+            assert said(Kept(), before, after, listed=listed) == fresh
+            differ |= fresh != said(Kept(), before)
+    assert differ
 
 
 def test_namespaces_are_known_by_their_labels(kept: Kept) -> None:
