@@ -107,6 +107,15 @@ class Certificate:
 Signer = Keyless | Key | Certificate
 
 
+def material_of(signer: Signer) -> tuple[str, Material | None]:
+    """The signer's material and the name of its field in a policy document."""
+    if signer.method == "key":
+        return "publicKey", signer.public_key
+    if signer.method == "certificate":
+        return "trustAnchors", signer.trust_anchors
+    return "trustRoot", signer.trust_root
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRules:
     """Where one model is and how its tree is to be looked at.

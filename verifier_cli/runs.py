@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from verifier_cli import opinions, volumes
 from verifier_cli.config import material, trustroot
 from verifier_cli.judge import exit_code, judge, weightiest
+from verifier_cli.policy import material_of
 from verifier_cli.procedure import Procedure, Stop, Trail
 from verifier_cli.signature.authenticate import Trust
 from verifier_cli.verdict import Code, Finding, ModelReport, PolicyFacts, Report
@@ -225,7 +226,7 @@ def _warnings(policy: Policy) -> list[Finding]:
     """What the reader of a verdict should know about the policy that it rests on."""
     findings: list[Finding] = []
     for signer in policy.signers:
-        _, given = material.material_of(signer)
+        _, given = material_of(signer)
         if given and given.path and given.sha256 is None and not policy.local:
             detail = f"{given.path} is not pinned: whoever writes it decides whom to trust"
             findings.append(Finding(Code.MATERIAL_UNPINNED, detail))

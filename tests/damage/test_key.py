@@ -97,6 +97,14 @@ def test_every_way_to_name_the_key(model: Model, form: str) -> None:
     expect(model, Reason.VERIFIED)
 
 
+def test_a_key_in_der_that_ends_in_white_space(tmp_path: Path) -> None:
+    by = next(each for each in iter(ByKey.new, None) if der(each)[-1:].isspace())
+    model = Model(tmp_path).sign(by)
+    material_of_it = material(rawBytes=b64(der(by)))
+    model.rewrite(model.bundle | {"verificationMaterial": material_of_it})
+    expect(model, Reason.VERIFIED)
+
+
 @pytest.mark.parametrize("form", ["hint", "raw pem", "raw der", "junk", "short", "hint of raw"])
 def test_a_bundle_that_names_another_key(model: Model, form: str) -> None:
     """The signature is good, but who reads the bundle would take it for somebody else's."""

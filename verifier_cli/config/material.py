@@ -14,6 +14,7 @@ from verifier_cli.config.loaded import Loaded
 from verifier_cli.config.trustroot import check_trust_root, trusted_root
 from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.inputs import MAX_MATERIAL_BYTES, Unreadable, read_regular, sha256_hex
+from verifier_cli.policy import material_of
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -25,15 +26,6 @@ CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _PUBLIC_KEY = re.compile(
     rb"-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*", re.ASCII
 )
-
-
-def material_of(signer: Signer) -> tuple[str, Material | None]:
-    """The signer's material and the name of its field in a policy document."""
-    if signer.method == "key":
-        return "publicKey", signer.public_key
-    if signer.method == "certificate":
-        return "trustAnchors", signer.trust_anchors
-    return "trustRoot", signer.trust_root
 
 
 def load_all(policy: Policy) -> tuple[Loaded, ...]:

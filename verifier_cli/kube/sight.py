@@ -8,7 +8,7 @@ from verifier_cli.kube.mounts import normalised, overlap, require_nothing_else, 
 from verifier_cli.kube.names import POLICIES, TOKEN
 from verifier_cli.kube.shapes import Unfit
 from verifier_cli.kube.storage import can_hold_a_model
-from verifier_cli.policy import Certificate, Key, Material
+from verifier_cli.policy import material_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from verifier_cli.config.manifest import Validation
     from verifier_cli.kube.mounts import Container, Mount
     from verifier_cli.kube.storage import Stores
-    from verifier_cli.policy import Signer
 
 # Where nothing of the pod may be mounted in the verifier: its policies, and what it runs
 # (manifests/base/guard/verifier.yaml has the same list).
@@ -51,16 +50,10 @@ def model_paths(validations: Sequence[Validation]) -> list[str]:
 def other_paths(validations: Sequence[Validation]) -> list[str]:
     """The paths of signatures and of trust material: read, and of no use once that is done."""
     found = {m.signature_path for each in validations for m in each.policy.models}
-    found |= {_material(s).path for each in validations for s in each.policy.signers}
+    for each in validations:
+        given = [material_of(signer)[1] for signer in each.policy.signers]
+        found |= {material.path for material in given if material}
     return sorted(path for path in found if path)
-
-
-def _material(signer: Signer) -> Material:
-    if isinstance(signer, Key):
-        return signer.public_key
-    if isinstance(signer, Certificate):
-        return signer.trust_anchors
-    return signer.trust_root or Material()
 
 
 def roots_of(
