@@ -135,6 +135,14 @@ def test_what_happens_while_nobody_leads_is_not_lost(
             assert not told(second, "fault")
 
 
+def test_it_ends_at_once_and_gives_its_lease_up(installed: ApiServer, tmp_path: Path) -> None:
+    with controller(installed, tmp_path) as program:
+        leads(program)
+        program.process.send_signal(signal.SIGTERM)
+        assert program.process.wait(timeout=15) == 0
+    assert installed.get(*LEASE)["spec"].get("holderIdentity", "") == ""
+
+
 def test_a_lost_lease_is_waited_for_in_the_same_process(
     installed: ApiServer, namespace: str, tmp_path: Path
 ) -> None:

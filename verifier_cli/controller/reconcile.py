@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.apiserver.client import ApiError
 from verifier_cli.config import manifest, material
 from verifier_cli.controller.state import owner_of
-from verifier_cli.errors import ConfigError
+from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.kube import status
 from verifier_cli.kube.configmap import configmap, configmap_name
 from verifier_cli.kube.crd import PLURALS, VERSION
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 NOT_FOUND, CONFLICT = 404, 409
+# With the copy in status.lastGood it is stored twice, and etcd takes 1.5 MiB of one object.
+MAX_SPEC_BYTES = 700 << 10
+TOO_LARGE = (
+    f"has more than {MAX_SPEC_BYTES >> 10} KiB, which with its copy in the status is more than the "
+    "cluster stores: take trust material by a reference (configMapKeyRef, secretKeyRef) or a path"
+)
 
 
 class Reconciler:
@@ -91,6 +98,8 @@ class Reconciler:
             ConfigError: it cannot be used as it is.
             ApiError: the material could not be asked for.
         """
+        if _size(resource["spec"]) > MAX_SPEC_BYTES:
+            raise ConfigError(Problem("spec", TOO_LARGE))
         texts = await self._materials.fetch(key, resource)
         (self.referring.add if texts.found else self.referring.discard)(key)
         found = manifest.decode(resource, "", follow=texts.follow)
@@ -160,8 +169,10 @@ class Reconciler:
         operations = [{"op": "add", "path": f"/status/{k}", "value": v} for k, v in changed.items()]
         if not before:
             operations = [{"op": "add", "path": "/status", "value": changed}]
+        # Another by the same name is none of what this is about: then it is tried again.
+        uid = {"op": "test", "path": "/metadata/uid", "value": resource["metadata"]["uid"]}
         try:
-            written = await self._api.patch(f"{path_of(key)}/status", operations)
+            written = await self._api.patch(f"{path_of(key)}/status", [uid, *operations])
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -192,6 +203,13 @@ def path_of(key: Key) -> str:
 def _mark(resource: Json) -> tuple[object, object]:
     """What changes with each spec, and with another validation by the same name."""
     return resource["metadata"]["uid"], resource["metadata"]["generation"]
+
+
+def _size(spec: Json) -> int:
+    """Bytes of JSON, as the API server writes it."""
+    text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"))
+    escaped = sum(text.count(each) for each in "<>&")
+    return len(text.encode(errors="replace")) + escaped * len("u003c")
 
 
 def _same(there: Json | None, wanted: Json, owners: set[str]) -> bool:

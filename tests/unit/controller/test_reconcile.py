@@ -16,7 +16,7 @@ from tests.unit.kube.pods import KEY, PATH
 from verifier_cli.apiserver.client import ApiError
 from verifier_cli.config import manifest
 from verifier_cli.controller.material import Materials
-from verifier_cli.controller.reconcile import Reconciler, path_of
+from verifier_cli.controller.reconcile import MAX_SPEC_BYTES, Reconciler, path_of
 from verifier_cli.controller.state import Key, Pod, State
 from verifier_cli.controller.watching import Watching
 from verifier_cli.host.logs import Log
@@ -393,3 +393,24 @@ def test_a_spec_that_changes_while_it_is_reported_on_is_still_news() -> None:
     assert queue == [OURS]
     cluster.reconcile()
     assert cluster.status["observedGeneration"] == 2
+
+
+def test_a_status_is_not_written_to_another_by_the_same_name() -> None:
+    cluster = Cluster(SPEC)
+    cluster.api.objects[path_of(OURS)]["metadata"]["uid"] = "another"
+    with pytest.raises(ApiError):
+        cluster.reconcile()
+    assert cluster.status == {}
+    cluster.watched()
+    assert cluster.reconcile() is True
+    assert cluster.status["policySha256"]
+
+
+def test_a_spec_that_cannot_be_stored_twice_says_so_and_is_not_tried_for_ever() -> None:
+    comment = "<" * (MAX_SPEC_BYTES // 6)
+    cluster = Cluster({**SPEC, "comment": comment})
+    assert cluster.reconcile() is False
+    assert "spec: has more than 700 KiB" in cluster.message
+    assert "configMapKeyRef" in cluster.message
+    assert cluster.configmaps() == []
+    assert "lastGood" not in cluster.status
