@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from verifier_cli.apiserver.client import ApiError
 from verifier_cli.config import manifest, material
-from verifier_cli.controller.state import owner_of
+from verifier_cli.controller.state import kept_of
 from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.kube import status
 from verifier_cli.kube.configmap import configmap, configmap_name
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from verifier_cli.apiserver.client import Api
     from verifier_cli.config.manifest import Validation
     from verifier_cli.controller.material import Materials
-    from verifier_cli.controller.state import Key, State
+    from verifier_cli.controller.state import Kept, Key, State
     from verifier_cli.host.logs import Log
 
 Json = dict[str, Any]
@@ -120,7 +120,8 @@ class Reconciler:
         wanted["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
         place = (namespace, wanted["metadata"]["name"])
         owners = self._owners(place) | {metadata["uid"]}
-        if _same(self._state.configmaps.get(place), wanted, owners):
+        there = self._state.configmaps.get(place)
+        if there is not None and _same(there, wanted, owners):
             return
         collection = f"/api/v1/namespaces/{namespace}/configmaps"
         try:
@@ -132,7 +133,7 @@ class Reconciler:
         else:
             if place in self.places.get(key, ()):
                 self._tell(key, place, "was gone")
-        self._state.configmaps[place] = made
+        self._state.configmaps[place] = kept_of(made)
 
     def _owners(self, place: tuple[str, str]) -> set[str]:
         """The uids of the validations that the ConfigMap at a place may belong to.
@@ -148,7 +149,7 @@ class Reconciler:
         metadata = wanted["metadata"]
         path = f"{collection}/{metadata['name']}"
         there = await self._api.get(path)
-        if _same(there, wanted, owners):
+        if _same(kept_of(there), wanted, owners):
             return there
         self._tell(key, (metadata["namespace"], metadata["name"]), "was not as it is rendered")
         await self._api.delete(path, {"preconditions": {"uid": there["metadata"]["uid"]}})
@@ -188,7 +189,7 @@ class Reconciler:
             found = self._state.configmaps[(namespace, name)]
             path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
             try:
-                await self._api.delete(path, {"preconditions": {"uid": found["metadata"]["uid"]}})
+                await self._api.delete(path, {"preconditions": {"uid": found.uid}})
             except ApiError as error:
                 if error.status not in (NOT_FOUND, CONFLICT):
                     raise
@@ -212,11 +213,5 @@ def _size(spec: Json) -> int:
     return len(text.encode(errors="replace")) + escaped * len("u003c")
 
 
-def _same(there: Json | None, wanted: Json, owners: set[str]) -> bool:
-    return (
-        there is not None
-        and there.get("data") == wanted["data"]
-        and there.get("binaryData") is None
-        and there.get("immutable") is True
-        and owner_of(there) in owners
-    )
+def _same(there: Kept, wanted: Json, owners: set[str]) -> bool:
+    return there.content == kept_of(wanted).content and there.owner in owners

@@ -12,7 +12,7 @@ from verifier_cli.apiserver.client import ApiError
 from verifier_cli.config.manifest import CLUSTER_KIND
 from verifier_cli.controller.listing import collections, pages
 from verifier_cli.controller.metrics import LISTED, VERDICTS
-from verifier_cli.controller.state import Key, pod_of
+from verifier_cli.controller.state import Key, kept_of, pod_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, MutableMapping
@@ -79,15 +79,13 @@ class Watching:
                     self._queue.mark(key)
 
     def _configmap(self, resource: Json, *, gone: bool) -> None:
-        metadata = resource["metadata"]
-        place = (metadata["namespace"], metadata["name"])
+        place, now = place_of(resource), kept_of(resource)
         before = self._state.configmaps.get(place)
         if gone:
             self._state.configmaps.pop(place, None)
         else:
-            self._state.configmaps[place] = resource
-            known = (before or {}).get("metadata", {})
-            if known.get("resourceVersion") == metadata["resourceVersion"]:
+            self._state.configmaps[place] = now
+            if before is not None and before.version == now.version:
                 return  # what we wrote ourselves
         for key in self._state.of_configmap(*place):
             self._queue.mark(key)

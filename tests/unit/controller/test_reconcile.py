@@ -17,7 +17,7 @@ from verifier_cli.apiserver.client import ApiError
 from verifier_cli.config import manifest
 from verifier_cli.controller.material import Materials
 from verifier_cli.controller.reconcile import MAX_SPEC_BYTES, Reconciler, path_of
-from verifier_cli.controller.state import Key, Pod, State
+from verifier_cli.controller.state import Key, Pod, State, kept_of
 from verifier_cli.controller.watching import Watching
 from verifier_cli.host.logs import Log
 from verifier_cli.kube.inforce import Unready, in_force
@@ -341,8 +341,9 @@ def test_only_what_is_neither_in_force_nor_used_is_swept() -> None:
     owned = {"ownerReferences": [{"uid": "u", "controller": True}], "uid": "x"}
     for name in ("demo-1111111111", "demo-2222222222"):
         cluster.api.objects[f"{CONFIGMAPS}/{name}"] = {"metadata": owned}
-        cluster.state.configmaps[("ns", name)] = {"metadata": owned}
-    cluster.state.configmaps[("ns", "demo-3333333333")] = {"metadata": {"uid": "theirs"}}
+        cluster.state.configmaps[("ns", name)] = kept_of({"metadata": owned})
+    theirs = kept_of({"metadata": {"uid": "theirs"}})
+    cluster.state.configmaps[("ns", "demo-3333333333")] = theirs
     cluster.state.pods["p"] = pod("demo-1111111111")
     unused = sorted(cluster.state.unused(cluster.reconciler.places))
     assert unused == [("ns", "demo-2222222222")]
