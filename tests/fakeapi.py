@@ -208,7 +208,8 @@ class FakeApi:
             return _status(401, "Unauthorized")
         status = self.statuses.get(request.path)
         if request.path in self.raw:
-            return web.Response(body=self.raw[request.path], status=status or 200)
+            raw = self.raw[request.path]
+            return web.Response(body=raw, status=status or 200, content_type="application/json")
         if status is not None:
             return _status(status, "Ordered")
         if request.path not in self._objects:

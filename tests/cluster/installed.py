@@ -103,12 +103,14 @@ class Program:
 
 
 @contextlib.contextmanager
-def controller(server: ApiServer, directory: Path, name: str = "a") -> Iterator[Program]:
+def controller(
+    server: ApiServer, directory: Path, name: str = "a", resync: int = 2
+) -> Iterator[Program]:
     """Runs a controller by the name of `name`, and ends it."""
     port = free_port()
     environment = account(server, NAMESPACE, directory / name) | {
         "MODEL_VERIFY_METRICS_PORT": str(port),
-        "MODEL_VERIFY_RESYNC_SECONDS": "2",
+        "MODEL_VERIFY_RESYNC_SECONDS": str(resync),
         "POD_NAME": name,
     }
     log = directory / f"controller-{name}.log"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import signal
 import urllib.request
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -347,15 +346,3 @@ def test_another_takes_over(at_work: ApiServer, namespace: str, tmp_path: Path) 
         assert not [e for e in second.events() if e["event"] == "leader.elected"]
     made = at_work.create(validation(SPEC, namespace))
     assert ready(at_work, made)
-
-
-def test_it_ends_at_once_and_gives_its_lease_up(installed: ApiServer, tmp_path: Path) -> None:
-    installed.kubectl(
-        "delete", "lease", NAMESPACE, f"--namespace={NAMESPACE}", "--ignore-not-found"
-    )
-    with controller(installed, tmp_path, "c") as program:
-        eventually(lambda: [e for e in program.events() if e["event"] == "leader.elected"])
-        program.process.send_signal(signal.SIGTERM)
-        assert program.process.wait(timeout=15) == 0
-    lease = installed.get("lease", NAMESPACE, f"--namespace={NAMESPACE}")
-    assert lease["spec"].get("holderIdentity", "") == ""

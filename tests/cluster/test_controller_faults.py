@@ -7,6 +7,7 @@ import json
 import signal
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,16 @@ from tests.cluster.installed import (
     eventually,
     manifests,
 )
-from tests.cluster.test_controller import SPEC, change, configmaps, look, ready, validation
+from tests.cluster.test_controller import (
+    OURS,
+    SPEC,
+    THEIRS,
+    change,
+    configmaps,
+    look,
+    ready,
+    validation,
+)
 from verifier_cli.config import manifest
 
 if TYPE_CHECKING:
@@ -125,6 +135,14 @@ def test_what_happens_while_nobody_leads_is_not_lost(
             assert not told(second, "fault")
 
 
+def test_it_ends_at_once_and_gives_its_lease_up(installed: ApiServer, tmp_path: Path) -> None:
+    with controller(installed, tmp_path) as program:
+        leads(program)
+        program.process.send_signal(signal.SIGTERM)
+        assert program.process.wait(timeout=15) == 0
+    assert installed.get(*LEASE)["spec"].get("holderIdentity", "") == ""
+
+
 def test_a_lost_lease_is_waited_for_in_the_same_process(
     installed: ApiServer, namespace: str, tmp_path: Path
 ) -> None:
@@ -223,3 +241,45 @@ def test_an_api_server_that_is_restarted_while_validations_are_made(
         assert set(configmaps(server, namespace)) == names
         assert program.process.poll() is None
         assert not told(program, "fault")
+
+
+def resumed(program: Program, times: int) -> bool:
+    return len(told(program, "watch.resumed")) == times
+
+
+def definition(server: ApiServer, group: str) -> Json:
+    (found,) = [
+        each
+        for each in manifests(server)
+        if each["metadata"]["name"] == f"modelvalidations.{group}"
+    ]
+    return found
+
+
+def test_definitions_that_come_late_or_are_made_anew(
+    restarting: tuple[ApiServer, str, Callable[[], None]], tmp_path: Path
+) -> None:
+    """Listed only once an hour, validations can be told of by watches alone."""
+    server, namespace, _ = restarting
+    late, anew = (definition(server, group) for group in (THEIRS, OURS))
+    server.delete("customresourcedefinition", late["metadata"]["name"])
+    with controller(server, tmp_path, resync=3600) as program:
+        leads(program)
+        ready(server, server.create(validation(SPEC, namespace)))
+        assert [each["resource"] for each in told(program, "watch.lost")] == [
+            late["metadata"]["name"]
+        ]
+        for times, each in enumerate((late, anew), start=1):
+            if each is anew:
+                server.delete("customresourcedefinition", each["metadata"]["name"])
+                eventually(lambda: told(program, "watch.lost")[1:])
+            apply(server, [each])
+            eventually(partial(resumed, program, times), seconds=60)
+            # The first may have been listed, the second was not.
+            for _ in range(2):
+                made = server.create(validation(SPEC, namespace, group=each["spec"]["group"]))
+                ready(server, made)
+        assert program.process.poll() is None
+        assert not told(program, "fault")
+        program.process.send_signal(signal.SIGTERM)
+        assert program.process.wait(timeout=20) == 0

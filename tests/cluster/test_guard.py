@@ -514,7 +514,7 @@ def test_the_rules_are_sound_for_kubernetes(guarded: Guarded) -> None:
             "--timeout=60s",
         )
     found = server.get("validatingadmissionpolicy")["items"]
-    assert len(found) == 8
+    assert len(found) == 9
     for each in found:
         warnings = each["status"].get("typeChecking", {}).get("expressionWarnings", [])
         assert not warnings, each["metadata"]["name"]

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -20,74 +18,42 @@ from verifier_cli.apiserver.client import Api
 from verifier_cli.controller.keeper import Keeper
 from verifier_cli.controller.lease import Lease
 from verifier_cli.controller.metrics import LEADER, forget
-from verifier_cli.controller.operator import RESYNC_SECONDS, Operator
+from verifier_cli.controller.operator import Operator
+from verifier_cli.controller.options import Options, check, options
+from verifier_cli.host.environment import SettingError
 from verifier_cli.host.faults import Fault
 from verifier_cli.host.forward import forward_warnings
-from verifier_cli.host.logs import LEVELS, Level, Log
+from verifier_cli.host.logs import Log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from verifier_cli.apiserver.account import Account
 
 USAGE = 2
-DEFAULT_PORT = 8080
 # What the end of a term takes at most; less than a kubelet gives to a pod.
 REST_SECONDS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the environment says.
-
-    Attributes:
-        holder: the name that the lease is held by.
-        resync: seconds after which everything is listed anew.
-        keeps: whether the webhook's certificate is the controller's business.
-        address: of metrics and health; None for all.
-    """
-
-    holder: str
-    resync: float
-    keeps: bool
-    address: str | None
-    port: int
-
-
 def main() -> None:
     """Runs until SIGTERM; exit code 0 then, 1 after a fault, 2 for wrong settings."""
-    asked = os.environ.get("MODEL_VERIFY_LOG_LEVEL", "").lower()
-    level: Level = next((each for each in LEVELS if each == asked), "info")
-    log = Log(sys.stderr, level=level)
     try:
-        account, settings = in_cluster(os.environ), read(os.environ)
-    except (LookupError, ValueError) as error:
-        sys.stderr.write(f"model-verify-controller: {error}\n")
+        settings, account = options(os.environ), in_cluster(os.environ)
+        check(account)
+        log = Log(sys.stderr, level=settings.log_level)
+        forward_warnings(log)
+        sys.exit(asyncio.run(run(account, log, settings)))
+    except (LookupError, SettingError) as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(USAGE)
-    forward_warnings(log)
-    sys.exit(asyncio.run(run(account, log, settings)))
 
 
-def read(environ: Mapping[str, str]) -> Settings:
-    """Reads the settings.
+async def run(account: Account, log: Log, settings: Options) -> int:
+    """Waits for its turn and works, as often as need be; returns the exit code.
 
     Raises:
-        ValueError: one of them cannot be.
+        SettingError: nobody can listen where it should.
     """
-    certificates = environ.get("MODEL_VERIFY_CERTIFICATES", "own")
-    if certificates not in ("own", "external"):
-        raise ValueError(f"MODEL_VERIFY_CERTIFICATES is {certificates!r}: neither own nor external")
-    return Settings(
-        holder=environ.get("POD_NAME") or socket.gethostname(),
-        resync=float(environ.get("MODEL_VERIFY_RESYNC_SECONDS") or RESYNC_SECONDS),
-        keeps=certificates == "own",
-        address=environ.get("MODEL_VERIFY_BIND") or None,
-        port=int(environ.get("MODEL_VERIFY_METRICS_PORT") or DEFAULT_PORT),
-    )
-
-
-async def run(account: Account, log: Log, settings: Settings) -> int:
-    """Waits for its turn and works, as often as need be; returns the exit code."""
     stop = asyncio.Event()
 
     def signals() -> None:
@@ -95,7 +61,7 @@ async def run(account: Account, log: Log, settings: Settings) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
     signals()
-    async with _serving(settings.address, settings.port), Api(account) as api:
+    async with _serving(settings.bind, settings.port), Api(account) as api:
         namespace = account.namespace()
         lease = Lease(api, namespace, settings.holder, time.monotonic, log)
         LEADER.set(0)
@@ -166,7 +132,11 @@ async def _serving(address: str | None, port: int) -> AsyncIterator[None]:
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, address, port).start()
+        try:
+            await web.TCPSite(runner, address, port).start()
+        except OSError as error:
+            names = "MODEL_VERIFY_BIND and MODEL_VERIFY_METRICS_PORT"
+            raise SettingError(f"{names}: {error}") from None
         yield
     finally:
         await runner.cleanup()

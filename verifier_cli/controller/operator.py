@@ -1,26 +1,24 @@
-"""The controller at work: kopf's watches, the workers, certificates, and what is done in turns."""
+"""The controller at work: watches, the workers, certificates, and what is done in turns."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
-import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import kopf
-
-from verifier_cli.apiserver.client import ApiError, session
-from verifier_cli.config.manifest import KINDS
+from verifier_cli.apiserver.client import ApiError
 from verifier_cli.controller import events, metrics
 from verifier_cli.controller.material import Materials
+from verifier_cli.controller.pauses import pause
 from verifier_cli.controller.queue import Queue
 from verifier_cli.controller.reconcile import Reconciler
 from verifier_cli.controller.state import Key, State
-from verifier_cli.controller.watching import PAGE, SELECTORS, Watching
-from verifier_cli.kube.crd import PLURALS
+from verifier_cli.controller.watches import Watches
+from verifier_cli.controller.watching import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from verifier_cli.apiserver.account import Account
     from verifier_cli.apiserver.client import Api
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from verifier_cli.controller.state import Pod
     from verifier_cli.host.logs import Log
 
-RESYNC_SECONDS, POLL_SECONDS = 300.0, 30.0
-_TOKEN_LIFE = dt.timedelta(minutes=5)
+POLL_SECONDS = 30.0
 
 
 class Operator:
@@ -54,6 +51,9 @@ class Operator:
         self._queue = Queue(self._work, log)
         self._told: asyncio.Queue[Pod] = asyncio.Queue()
         self._watching = Watching(self._state, self._queue, self._told.put_nowait)
+        # What is to be done at once, and not in its next turn.
+        self._due = asyncio.Event()
+        self._watches = Watches(account, self._watching, log, self._due.set)
         self._ready: dict[Key, bool] = {}
         # ConfigMaps that nobody needed when it was last looked: a pod may just have been let in.
         self._idle: set[tuple[str, str]] = set()
@@ -70,10 +70,12 @@ class Operator:
         """
         async with asyncio.TaskGroup() as group, self._queue.working():
             parts = [
-                group.create_task(self._in_turns("resync", self._resync, self._resync_seconds)),
+                group.create_task(
+                    self._in_turns("resync", self._resync, self._resync_seconds, self._due)
+                ),
                 group.create_task(self._in_turns("references", self._poll, self._poll_seconds)),
                 group.create_task(self._report_events()),
-                group.create_task(self._kopf(stop, signals)),
+                group.create_task(self._watches.run(signals)),
             ]
             if self._keeper is not None:
                 keep = self._in_turns("certificates", self._keep, self._poll_seconds)
@@ -103,17 +105,35 @@ class Operator:
             said = f"{shown} is not valid"
             self._log.event("policy.invalid", said, namespace=namespace, validation=key.name)
 
-    async def _in_turns(self, name: str, work: Any, seconds: float) -> None:  # noqa: ANN401
+    async def _in_turns(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[None]],
+        seconds: float,
+        due: asyncio.Event | None = None,
+    ) -> None:
+        """Works every so many seconds, sooner after a failure or when it is due."""
+        due = due or asyncio.Event()
+        failures = 0
         while True:
+            due.clear()
             try:
                 await work()
+                failures, wait = 0, seconds
             except ApiError as error:
-                said = f"{name} is tried again in {seconds:g} seconds: {error}"
+                wait = pause(failures, seconds)
+                failures += 1
+                said = f"{name} is tried again in {wait:g} seconds: {error}"
                 self._log.event("work.failed", said)
-            await asyncio.sleep(seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(due.wait(), wait)
 
     async def _resync(self) -> None:
-        await self._watching.list_all(self._api)
+        try:
+            await self._watching.list_all(self._api)
+        finally:
+            # Whatever could be listed can be watched.
+            self._watches.listed()
         kept = {
             key: keep
             for key, keep in self._reconciler.places.items()
@@ -125,9 +145,11 @@ class Operator:
         self._idle = idle
 
     async def _poll(self) -> None:
-        """Looks again at material in Secrets and ConfigMaps, which nobody watches."""
+        """Looks again at what nobody watches: material in Secrets and ConfigMaps, absent kinds."""
         for key in self._reconciler.referring:
             self._queue.mark(key)
+        if await self._watching.appeared(self._api):
+            self._due.set()
 
     async def _keep(self) -> None:
         if self._keeper is not None:
@@ -149,56 +171,3 @@ class Operator:
                 await events.emit(self._api, pod, owners, now)
             except ApiError as error:
                 self._log.event("event.failed", f"about pod {pod.shown}: {error}")
-
-    async def _kopf(self, stop: asyncio.Event, signals: Callable[[], None]) -> None:
-        registry = kopf.OperatorRegistry()
-        kopf.on.login(registry=registry)(self._login)
-        watched = [("", "v1", plural) for plural in ("namespaces", "pods", "configmaps")]
-        for version, kinds in KINDS.items():
-            group, name = version.split("/")
-            watched += [(group, name, PLURALS[kind]) for kind in kinds]
-        for group, name, plural in watched:
-            kopf.on.event(group, name, plural, registry=registry)(self._seen)
-        others = asyncio.all_tasks()
-        tasks = await kopf.spawn_tasks(
-            registry=registry,
-            settings=_settings(),
-            standalone=True,
-            clusterwide=True,
-            stop_flag=stop,
-        )
-        # By its own handlers it would end, and the process go on without it.
-        signals()
-        await kopf.run_tasks(tasks, ignored=others)
-        if not stop.is_set():
-            raise RuntimeError("the watches ended by themselves")
-
-    async def _seen(self, event: kopf.RawEvent, **_: object) -> None:
-        resource: dict[str, Any] = dict(event["object"])
-        self._watching.seen(resource, gone=event["type"] == "DELETED")
-
-    async def _login(self, **_: object) -> kopf.AiohttpSession:
-        """A session for kopf: by its own it would be stricter than clusters' certificates are."""
-        return kopf.AiohttpSession(
-            server=self._account.url,
-            aiohttp_session=session(self._account),
-            expiration=dt.datetime.now(dt.UTC) + _TOKEN_LIFE,
-        )
-
-
-class _Backoffs:
-    """Seconds between attempts, for ever: how long the API server is away is not ours to judge."""
-
-    def __iter__(self) -> Iterator[float]:
-        return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0), itertools.repeat(8.0))
-
-
-def _settings() -> kopf.OperatorSettings:
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    settings.scanning.disabled = True
-    settings.networking.error_backoffs = _Backoffs()
-    settings.watching.chunk_size = PAGE
-    for resource, selector in SELECTORS.items():
-        settings.watching.label_selectors[resource] = selector
-    return settings

@@ -67,6 +67,8 @@ class Queue:
     async def _run(self) -> None:
         while True:
             key = await self._waiting.get()
+            # With keys in the queue nothing above or below need ever wait: others have their turn.
+            await asyncio.sleep(0)
             self._marked.discard(key)
             self._busy.add(key)
             try:

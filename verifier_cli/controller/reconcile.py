@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from verifier_cli.apiserver.client import ApiError
 from verifier_cli.config import manifest, material
-from verifier_cli.controller.state import owner_of
-from verifier_cli.errors import ConfigError
+from verifier_cli.controller.state import kept_of
+from verifier_cli.errors import ConfigError, Problem
 from verifier_cli.kube import status
 from verifier_cli.kube.configmap import configmap, configmap_name
 from verifier_cli.kube.crd import PLURALS, VERSION
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
     from verifier_cli.apiserver.client import Api
     from verifier_cli.config.manifest import Validation
     from verifier_cli.controller.material import Materials
-    from verifier_cli.controller.state import Key, State
+    from verifier_cli.controller.state import Kept, Key, State
     from verifier_cli.host.logs import Log
 
 Json = dict[str, Any]
 
 NOT_FOUND, CONFLICT = 404, 409
+# With the copy in status.lastGood it is stored twice, and etcd takes 1.5 MiB of one object.
+MAX_SPEC_BYTES = 700 << 10
+TOO_LARGE = (
+    f"has more than {MAX_SPEC_BYTES >> 10} KiB, which with its copy in the status is more than the "
+    "cluster stores: take trust material by a reference (configMapKeyRef, secretKeyRef) or a path"
+)
 
 
 class Reconciler:
@@ -91,6 +98,8 @@ class Reconciler:
             ConfigError: it cannot be used as it is.
             ApiError: the material could not be asked for.
         """
+        if _size(resource["spec"]) > MAX_SPEC_BYTES:
+            raise ConfigError(Problem("spec", TOO_LARGE))
         texts = await self._materials.fetch(key, resource)
         (self.referring.add if texts.found else self.referring.discard)(key)
         found = manifest.decode(resource, "", follow=texts.follow)
@@ -111,7 +120,8 @@ class Reconciler:
         wanted["metadata"] |= {"namespace": namespace, "ownerReferences": [owner]}
         place = (namespace, wanted["metadata"]["name"])
         owners = self._owners(place) | {metadata["uid"]}
-        if _same(self._state.configmaps.get(place), wanted, owners):
+        there = self._state.configmaps.get(place)
+        if there is not None and _same(there, wanted, owners):
             return
         collection = f"/api/v1/namespaces/{namespace}/configmaps"
         try:
@@ -123,7 +133,7 @@ class Reconciler:
         else:
             if place in self.places.get(key, ()):
                 self._tell(key, place, "was gone")
-        self._state.configmaps[place] = made
+        self._state.configmaps[place] = kept_of(made)
 
     def _owners(self, place: tuple[str, str]) -> set[str]:
         """The uids of the validations that the ConfigMap at a place may belong to.
@@ -139,7 +149,7 @@ class Reconciler:
         metadata = wanted["metadata"]
         path = f"{collection}/{metadata['name']}"
         there = await self._api.get(path)
-        if _same(there, wanted, owners):
+        if _same(kept_of(there), wanted, owners):
             return there
         self._tell(key, (metadata["namespace"], metadata["name"]), "was not as it is rendered")
         await self._api.delete(path, {"preconditions": {"uid": there["metadata"]["uid"]}})
@@ -160,8 +170,10 @@ class Reconciler:
         operations = [{"op": "add", "path": f"/status/{k}", "value": v} for k, v in changed.items()]
         if not before:
             operations = [{"op": "add", "path": "/status", "value": changed}]
+        # Another by the same name is none of what this is about: then it is tried again.
+        uid = {"op": "test", "path": "/metadata/uid", "value": resource["metadata"]["uid"]}
         try:
-            written = await self._api.patch(f"{path_of(key)}/status", operations)
+            written = await self._api.patch(f"{path_of(key)}/status", [uid, *operations])
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -177,7 +189,7 @@ class Reconciler:
             found = self._state.configmaps[(namespace, name)]
             path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
             try:
-                await self._api.delete(path, {"preconditions": {"uid": found["metadata"]["uid"]}})
+                await self._api.delete(path, {"preconditions": {"uid": found.uid}})
             except ApiError as error:
                 if error.status not in (NOT_FOUND, CONFLICT):
                     raise
@@ -194,11 +206,12 @@ def _mark(resource: Json) -> tuple[object, object]:
     return resource["metadata"]["uid"], resource["metadata"]["generation"]
 
 
-def _same(there: Json | None, wanted: Json, owners: set[str]) -> bool:
-    return (
-        there is not None
-        and there.get("data") == wanted["data"]
-        and there.get("binaryData") is None
-        and there.get("immutable") is True
-        and owner_of(there) in owners
-    )
+def _size(spec: Json) -> int:
+    """Bytes of JSON, as the API server writes it."""
+    text = json.dumps(spec, ensure_ascii=False, separators=(",", ":"))
+    escaped = sum(text.count(each) for each in "<>&")
+    return len(text.encode(errors="replace")) + escaped * len("u003c")
+
+
+def _same(there: Kept, wanted: Json, owners: set[str]) -> bool:
+    return there.content == kept_of(wanted).content and there.owner in owners

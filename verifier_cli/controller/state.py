@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import UserDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,6 +56,33 @@ def pod_of(resource: Json) -> Pod | None:
     return Pod(metadata["uid"], metadata["namespace"], metadata["name"], configmaps, verdict)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a ConfigMap: its policy may be long, and is in many namespaces.
+
+    Attributes:
+        owner: uid of the validation that it is of; "" if it is of none.
+        content: a digest of all that it says.
+    """
+
+    uid: str
+    version: str
+    owner: str
+    content: bytes
+
+
+def kept_of(resource: Json) -> Kept:
+    """What is to be kept of a ConfigMap, or would be of one that is not written yet."""
+    metadata = resource["metadata"]
+    version = str(metadata.get("resourceVersion", ""))
+    return Kept(str(metadata.get("uid", "")), version, owner_of(resource), _content(resource))
+
+
+def _content(resource: Json) -> bytes:
+    said = [resource.get(name) for name in ("data", "binaryData", "immutable")]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
+
+
 class Pods(UserDict[str, Pod]):
     """Pods by uid, which are also found by the validations that their ConfigMaps are of.
 
@@ -104,7 +133,7 @@ class State:
     validations: dict[Key, Json] = field(default_factory=dict)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
     pods: Pods = field(default_factory=Pods)
-    configmaps: dict[tuple[str, str], Json] = field(default_factory=dict)
+    configmaps: dict[tuple[str, str], Kept] = field(default_factory=dict)
 
     def targets(self, key: Key, wiring: Wiring) -> list[str]:
         """The namespaces that a validation's policy goes to."""
@@ -142,7 +171,7 @@ class State:
         return {
             place
             for place, found in self.configmaps.items()
-            if place not in used and place not in keep.get(owner_of(found), {place})
+            if place not in used and place not in keep.get(found.owner, {place})
         }
 
 

@@ -8,36 +8,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from verifier_cli.config.manifest import CLUSTER_KIND, KINDS
+from verifier_cli.apiserver.client import ApiError
+from verifier_cli.config.manifest import CLUSTER_KIND
+from verifier_cli.controller.listing import collections, pages
 from verifier_cli.controller.metrics import LISTED, VERDICTS
-from verifier_cli.controller.state import Key, pod_of
-from verifier_cli.kube.configmap import MANAGED_BY, OURS
-from verifier_cli.kube.crd import PLURALS, VERSION
-from verifier_cli.kube.names import INJECTED
+from verifier_cli.controller.state import Key, kept_of, pod_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, MutableMapping
 
     from verifier_cli.apiserver.client import Api
+    from verifier_cli.controller.listing import Collection
     from verifier_cli.controller.queue import Queue
     from verifier_cli.controller.state import Pod, State
 
 Json = dict[str, Any]
 
-# Objects of one answer: what is read at once holds everything else up.
-PAGE = 500
-# By kopf's name of a resource: which of its objects concern us.
-SELECTORS = {"pods": f"{INJECTED}=true", "configmaps": f"{MANAGED_BY}={OURS}"}
+_NOT_FOUND = 404
 
 
 class Watching:
-    """Keeps the state, and marks the validations that a change concerns."""
+    """Keeps the state, and marks the validations that a change concerns.
+
+    Attributes:
+        listed: each collection that was asked for, and whether the API server has it.
+    """
 
     def __init__(self, state: State, queue: Queue, rejected: Callable[[Pod], None]) -> None:
         """Will call `rejected` for each end of a verifier that is no yes."""
         self._state = state
         self._queue = queue
         self._rejected = rejected
+        self.listed: dict[Collection, bool] = {}
 
     def seen(self, resource: Json, *, gone: bool) -> None:
         """Takes in one object of any kind that is watched."""
@@ -77,15 +79,13 @@ class Watching:
                     self._queue.mark(key)
 
     def _configmap(self, resource: Json, *, gone: bool) -> None:
-        metadata = resource["metadata"]
-        place = (metadata["namespace"], metadata["name"])
+        place, now = place_of(resource), kept_of(resource)
         before = self._state.configmaps.get(place)
         if gone:
             self._state.configmaps.pop(place, None)
         else:
-            self._state.configmaps[place] = resource
-            known = (before or {}).get("metadata", {})
-            if known.get("resourceVersion") == metadata["resourceVersion"]:
+            self._state.configmaps[place] = now
+            if before is not None and before.version == now.version:
                 return  # what we wrote ourselves
         for key in self._state.of_configmap(*place):
             self._queue.mark(key)
@@ -115,38 +115,74 @@ class Watching:
     async def list_all(self, api: Api) -> None:
         """Lists everything, and forgets what is not there.
 
+        A kind that the API server does not know has no objects; the others are listed all the same.
+
         Raises:
             ApiError: something could not be listed; what was known of it stays.
         """
-        for path, kind, selector in _collections():
-            found = await _list(api, path, selector)
-            for each in found:
-                # Entries of a list do not say what they are.
-                self.seen({"kind": kind[1], "apiVersion": kind[0], **each}, gone=False)
-            self._forget(kind, {each["metadata"]["uid"] for each in found}, found)
+        for collection in collections():
+            try:
+                await self._list(api, collection)
+            except ApiError as error:
+                if error.status != _NOT_FOUND:
+                    raise
+                self._forget(collection, self._names(collection))
+                self.listed[collection] = False
+            else:
+                self.listed[collection] = True
         LISTED.set_to_current_time()
         for key in self._state.validations:
             self._queue.mark(key)
 
-    def _forget(self, kind: tuple[str, str], uids: set[str], found: list[Json]) -> None:
-        if kind[1] == "Pod":
-            for uid in self._state.pods.keys() - uids:
-                del self._state.pods[uid]
-            return
-        if kind[1] == "Namespace":
-            names = {each["metadata"]["name"] for each in found}
-            for name in self._state.namespaces.keys() - names:
-                del self._state.namespaces[name]
-            return
-        if kind[1] == "ConfigMap":
-            places = {(e["metadata"]["namespace"], e["metadata"]["name"]) for e in found}
-            for place in self._state.configmaps.keys() - places:
-                del self._state.configmaps[place]
-            return
-        keys = {key_of({"kind": kind[1], "apiVersion": kind[0], **each}) for each in found}
-        for key in [*self._state.validations]:
-            if (key.kind, f"{key.group}/{VERSION}") == (kind[1], kind[0]) and key not in keys:
-                del self._state.validations[key]
+    async def appeared(self, api: Api) -> bool:
+        """Whether a kind that the API server did not know is there by now.
+
+        Raises:
+            ApiError: it could not be asked.
+        """
+        for collection in [each for each, there in self.listed.items() if not there]:
+            try:
+                await api.get(collection.path, limit="1")
+            except ApiError as error:
+                if error.status != _NOT_FOUND:
+                    raise
+            else:
+                return True
+        return False
+
+    async def _list(self, api: Api, collection: Collection) -> None:
+        # What comes while it is listed need not be in the list.
+        gone = self._names(collection)
+        name_of = self._held(collection)[1]
+        async for page in pages(api, collection):
+            for each in page:
+                gone.discard(name_of(each))
+                self.seen(each, gone=False)
+        self._forget(collection, gone)
+
+    def _forget(self, collection: Collection, names: set[Hashable]) -> None:
+        held, _ = self._held(collection)
+        for name in names:
+            held.pop(name, None)
+
+    def _names(self, collection: Collection) -> set[Hashable]:
+        """What is known of a collection, by the names that the state has for it."""
+        held, _ = self._held(collection)
+        of = (collection.group, collection.kind)
+        return {name for name in held if not isinstance(name, Key) or name[:2] == of}
+
+    def _held(
+        self, collection: Collection
+    ) -> tuple[MutableMapping[Any, Any], Callable[[Json], Hashable]]:
+        """Where objects of a collection are kept, and by what name."""
+        state = self._state
+        if collection.kind == "Pod":
+            return state.pods, lambda each: str(each["metadata"]["uid"])
+        if collection.kind == "Namespace":
+            return state.namespaces, lambda each: str(each["metadata"]["name"])
+        if collection.kind == "ConfigMap":
+            return state.configmaps, place_of
+        return state.validations, key_of
 
 
 def key_of(resource: Json) -> Key:
@@ -156,23 +192,6 @@ def key_of(resource: Json) -> Key:
     return Key(group, resource["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
-def _collections() -> list[tuple[str, tuple[str, str], str]]:
-    """Path, apiVersion with kind, and label selector of what is listed; pods before ConfigMaps."""
-    found = [("/api/v1/namespaces", ("v1", "Namespace"), "")]
-    for version, kinds in KINDS.items():
-        found += [(f"/apis/{version}/{PLURALS[kind]}", (version, kind), "") for kind in kinds]
-    found.append(("/api/v1/pods", ("v1", "Pod"), SELECTORS["pods"]))
-    found.append(("/api/v1/configmaps", ("v1", "ConfigMap"), SELECTORS["configmaps"]))
-    return found
-
-
-async def _list(api: Api, path: str, selector: str) -> list[Json]:
-    query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
-    found: list[Json] = []
-    while True:
-        page = await api.get(path, **query)
-        found += page.get("items") or []
-        token = (page.get("metadata") or {}).get("continue")
-        if not token:
-            return found
-        query["continue"] = token
+def place_of(resource: Json) -> tuple[str, str]:
+    """Namespace and name."""
+    return resource["metadata"]["namespace"], resource["metadata"]["name"]

@@ -128,3 +128,23 @@ def test_a_bug_with_one_validation_does_not_stop_the_others() -> None:
     told = check_log_lines(stream.getvalue())
     assert [each["event"] for each in told] == ["fault", "reconcile.failed"]
     assert told[0]["fault"] == "ZeroDivisionError"
+
+
+def test_others_have_their_turn_between_two_keys() -> None:
+    """Where nothing has changed no work waits for anything."""
+    turns: list[object] = []
+
+    async def work(key: Key) -> None:
+        turns.append(key)
+
+    async def main() -> None:
+        queue = Queue(work, Log(io.StringIO()))
+        for number in range(100):
+            queue.mark(Key("ml.sigstore.dev", "ModelValidation", "ns", f"v-{number}"))
+        async with queue.working():
+            while len([each for each in turns if isinstance(each, Key)]) < 100:
+                turns.append("other")
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert turns.count("other") > 100 / queue_module.WORKERS

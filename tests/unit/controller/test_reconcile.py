@@ -16,8 +16,8 @@ from tests.unit.kube.pods import KEY, PATH
 from verifier_cli.apiserver.client import ApiError
 from verifier_cli.config import manifest
 from verifier_cli.controller.material import Materials
-from verifier_cli.controller.reconcile import Reconciler, path_of
-from verifier_cli.controller.state import Key, Pod, State
+from verifier_cli.controller.reconcile import MAX_SPEC_BYTES, Reconciler, path_of
+from verifier_cli.controller.state import Key, Pod, State, kept_of
 from verifier_cli.controller.watching import Watching
 from verifier_cli.host.logs import Log
 from verifier_cli.kube.inforce import Unready, in_force
@@ -341,8 +341,9 @@ def test_only_what_is_neither_in_force_nor_used_is_swept() -> None:
     owned = {"ownerReferences": [{"uid": "u", "controller": True}], "uid": "x"}
     for name in ("demo-1111111111", "demo-2222222222"):
         cluster.api.objects[f"{CONFIGMAPS}/{name}"] = {"metadata": owned}
-        cluster.state.configmaps[("ns", name)] = {"metadata": owned}
-    cluster.state.configmaps[("ns", "demo-3333333333")] = {"metadata": {"uid": "theirs"}}
+        cluster.state.configmaps[("ns", name)] = kept_of({"metadata": owned})
+    theirs = kept_of({"metadata": {"uid": "theirs"}})
+    cluster.state.configmaps[("ns", "demo-3333333333")] = theirs
     cluster.state.pods["p"] = pod("demo-1111111111")
     unused = sorted(cluster.state.unused(cluster.reconciler.places))
     assert unused == [("ns", "demo-2222222222")]
@@ -393,3 +394,24 @@ def test_a_spec_that_changes_while_it_is_reported_on_is_still_news() -> None:
     assert queue == [OURS]
     cluster.reconcile()
     assert cluster.status["observedGeneration"] == 2
+
+
+def test_a_status_is_not_written_to_another_by_the_same_name() -> None:
+    cluster = Cluster(SPEC)
+    cluster.api.objects[path_of(OURS)]["metadata"]["uid"] = "another"
+    with pytest.raises(ApiError):
+        cluster.reconcile()
+    assert cluster.status == {}
+    cluster.watched()
+    assert cluster.reconcile() is True
+    assert cluster.status["policySha256"]
+
+
+def test_a_spec_that_cannot_be_stored_twice_says_so_and_is_not_tried_for_ever() -> None:
+    comment = "<" * (MAX_SPEC_BYTES // 6)
+    cluster = Cluster({**SPEC, "comment": comment})
+    assert cluster.reconcile() is False
+    assert "spec: has more than 700 KiB" in cluster.message
+    assert "configMapKeyRef" in cluster.message
+    assert cluster.configmaps() == []
+    assert "lastGood" not in cluster.status

@@ -9,12 +9,12 @@ from tests.monitoring.metrics import of_controller
 from tests.unit.webhook.test_metrics import ROW
 
 PAGE = (ROOT / "docs/reference/controller.md").read_text(encoding="utf-8")
-SOURCES = ("verifier_cli/controller/main.py", "verifier_cli/apiserver/account.py")
+SOURCES = ("verifier_cli/controller/options.py", "verifier_cli/apiserver/account.py")
 
 
 def test_every_variable_is_in_the_table_and_no_other() -> None:
     source = "".join((ROOT / path).read_text(encoding="utf-8") for path in SOURCES)
-    read = set(re.findall(r"get\(\"((?:MODEL_VERIFY|POD)_[A-Z_]+)\"", source))
+    read = set(re.findall(r"\"((?:MODEL_VERIFY|POD)_[A-Z_]+)\"", source))
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE)) == read
 
 

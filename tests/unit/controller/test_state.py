@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verifier_cli.controller.state import Key, Pod, Pods, State
+from verifier_cli.controller.state import Key, Pod, Pods, State, kept_of
 from verifier_cli.kube.verdicts import PodVerdict
 
 GROUP, THEIRS = "ml.sigstore.dev", "rhtas.redhat.com"
@@ -70,7 +70,18 @@ def test_what_is_in_force_in_use_or_of_somebody_else_is_not_unused() -> None:
         metadata = there.validations[owner]["metadata"]
         reference = {"uid": metadata["uid"], "controller": True}
         found = {"metadata": {"ownerReferences": [reference]}}
-        there.configmaps["ns", f"{name[:-1]}{name[-1] * 10}"] = found
-    there.configmaps["ns", "demo-5555555555"] = {"metadata": {}}
+        there.configmaps["ns", f"{name[:-1]}{name[-1] * 10}"] = kept_of(found)
+    there.configmaps["ns", "demo-5555555555"] = kept_of({"metadata": {}})
     assert there.unused({DEMO: {("ns", "demo-1111111111")}}) == {("ns", "demo-3333333333")}
     assert there.unused({}) == set()
+
+
+def test_what_is_kept_of_a_configmap_tells_all_changes_and_is_small() -> None:
+    metadata = {"uid": "u", "resourceVersion": "7"}
+    one = {"metadata": metadata, "data": {"policy.json": "x" * 2**20}, "immutable": True}
+    others = ({"data": {"policy.json": "y"}}, {"binaryData": {"a": ""}}, {"immutable": False})
+    kept = kept_of(one)
+    assert (kept.uid, kept.version, kept.owner) == ("u", "7", "")
+    assert len(repr(kept)) < 300
+    assert kept_of({**one, "metadata": {}}).content == kept.content
+    assert all(kept_of({**one, **other}).content != kept.content for other in others)

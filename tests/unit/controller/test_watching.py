@@ -206,6 +206,50 @@ def test_what_cannot_be_listed_stays() -> None:
     assert set(seen.state.validations) == {DEMO}
 
 
+def test_a_kind_without_its_definition_has_no_objects_and_hides_no_others() -> None:
+    seen = Seen()
+    seen.sees(resource(DEMO))
+    seen.sees(resource(CLUSTER))
+    api = listed(clusters=[resource(CLUSTER)], pods=[running(12)], namespaces=[namespace("a")])
+    api.failing[VALIDATIONS] = 404
+    asyncio.run(seen.watching.list_all(api))  # type: ignore[arg-type]  # the same interface
+    assert set(seen.state.validations) == {CLUSTER}
+    assert len(seen.state.pods) == len(seen.state.namespaces) == 1
+    there = {each.path: found for each, found in seen.watching.listed.items()}
+    assert there.pop(VALIDATIONS) is False
+    assert len(there) == 5
+    assert all(there.values())
+    # And it is looked for.
+    assert asyncio.run(seen.watching.appeared(api)) is False  # type: ignore[arg-type]
+    api.failing[VALIDATIONS] = 500
+    with pytest.raises(ApiError):
+        asyncio.run(seen.watching.appeared(api))  # type: ignore[arg-type]
+    del api.failing[VALIDATIONS]
+    api.asked.clear()
+    assert asyncio.run(seen.watching.appeared(api)) is True  # type: ignore[arg-type]
+    assert api.asked == [("GET", VALIDATIONS)]
+    asyncio.run(seen.watching.list_all(api))  # type: ignore[arg-type]
+    assert asyncio.run(seen.watching.appeared(api)) is False  # type: ignore[arg-type]
+
+
+def test_what_comes_while_it_is_listed_is_not_forgotten() -> None:
+    """The list is of the moment in which it began; watches go on."""
+    seen = Seen()
+    seen.sees(namespace("old"))
+
+    class Meanwhile(FakeApi):
+        async def get(self, path: str, **query: str) -> Json:
+            found = await super().get(path, **query)
+            if path == NAMESPACES:
+                seen.watching.seen(namespace("new"), gone=False)
+            return found
+
+    api = Meanwhile()
+    api.lists = listed().lists
+    asyncio.run(seen.watching.list_all(api))  # type: ignore[arg-type]  # the same interface
+    assert set(seen.state.namespaces) == {"new"}
+
+
 def rejected() -> Pod:
     seen = Seen()
     seen.sees(running(12, "2026-01-01T00:00:00Z"))
