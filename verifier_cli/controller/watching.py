@@ -58,6 +58,8 @@ class Watching:
         before = self._state.validations.get(key, {})
         if gone:
             self._state.validations.pop(key, None)
+            # So that it is counted no longer.
+            self._queue.mark(key)
             return
         known, now = before.get("metadata", {}), resource["metadata"]
         if known.get("uid") == now["uid"] and known["generation"] > now["generation"]:
@@ -164,6 +166,8 @@ class Watching:
         held, _ = self._held(collection)
         for name in names:
             held.pop(name, None)
+            if isinstance(name, Key):
+                self._queue.mark(name)
 
     def _names(self, collection: Collection) -> set[Hashable]:
         """What is known of a collection, by the names that the state has for it."""
