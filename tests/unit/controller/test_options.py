@@ -86,6 +86,7 @@ def test_a_port_that_is_taken(account: Account) -> None:
 
 
 def test_a_service_account_that_cannot_be_read(account: Account) -> None:
+    account.directory.joinpath("namespace").unlink()
     said = run(account)
     assert said.startswith("error: MODEL_VERIFY_SERVICE_ACCOUNT: the service account in ")
     assert "namespace" in said

@@ -100,7 +100,7 @@ def test_a_validation_is_marked_for_what_its_author_changed() -> None:
     # A listing that came late does not bring the old one back.
     assert seen.sees(resource(DEMO, 1)) == []
     assert seen.state.validations[DEMO]["metadata"]["generation"] == 2
-    assert seen.sees(resource(DEMO, 2), gone=True) == []
+    assert seen.sees(resource(DEMO, 2), gone=True) == [DEMO]
     assert seen.state.validations == {}
     # Another one by the same name.
     seen.sees(resource(DEMO, 5))
@@ -185,6 +185,8 @@ def test_what_is_not_listed_any_longer_is_forgotten() -> None:
     assert [len(each) for each in held] == [2, 1, 1, 1]
     asyncio.run(seen.watching.list_all(listed()))  # type: ignore[arg-type]
     assert held == [{}, {}, {}, {}]
+    # They have their turn once more, and are counted no longer.
+    assert set(seen.marks.taken()) == {DEMO, CLUSTER}
 
 
 def test_long_lists_come_in_pages() -> None:
