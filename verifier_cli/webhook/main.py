@@ -15,6 +15,7 @@ from prometheus_client import disable_created_metrics
 
 from verifier_cli.apiserver.account import in_cluster
 from verifier_cli.apiserver.client import Api
+from verifier_cli.host.environment import SettingError
 from verifier_cli.host.faults import Fault
 from verifier_cli.host.forward import forward_warnings
 from verifier_cli.host.logs import Log
@@ -23,7 +24,7 @@ from verifier_cli.webhook.app import Webhook, metrics_app
 from verifier_cli.webhook.cluster import Cluster
 from verifier_cli.webhook.image import VerifierImage
 from verifier_cli.webhook.metrics import Metrics
-from verifier_cli.webhook.options import OptionError, options
+from verifier_cli.webhook.options import options
 from verifier_cli.webhook.server import Server, listen, port_of
 from verifier_cli.webhook.store import Namespaces
 from verifier_cli.webhook.tls import Certificate, CertificateError
@@ -59,7 +60,7 @@ def run(environ: Mapping[str, str], stderr: IO[str]) -> int:
     """As `main`, with its surroundings passed in."""
     try:
         parts = _parts(environ, stderr)
-    except (OptionError, LookupError, CertificateError, OSError) as error:
+    except (SettingError, LookupError, CertificateError, OSError) as error:
         stderr.write(f"error: {error}\n")
         return USAGE
     forward_warnings(parts.log)

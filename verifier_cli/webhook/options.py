@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verifier_cli.host.logs import LEVELS, Level
+from verifier_cli.host.environment import SettingError, choice, log_level, number
 from verifier_cli.kube.container import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from verifier_cli.host.logs import Level
+
 TLS_DIRECTORY = "/etc/model-verify-webhook/tls"
 _LAST_PORT = 65535
 _LONGEST_DRAIN = 600
 _LAST_UID = 2**31 - 1
-
-
-class OptionError(Exception):
-    """A variable says what cannot be; the message is one sentence that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +49,10 @@ def options(environ: Mapping[str, str]) -> Options:
     """Reads the variables `MODEL_VERIFY_…`.
 
     Raises:
-        OptionError: one of them is wrong.
+        SettingError: one of them is wrong.
     """
-    image, development = environ.get("MODEL_VERIFY_IMAGE") or None, _development(environ)
+    image = environ.get("MODEL_VERIFY_IMAGE") or None
+    development = choice(environ, "MODEL_VERIFY_ALLOW_TAG", ("false", "true")) == "true"
     if image is not None:
         _check(image, development=development)
     return Options(
@@ -62,46 +61,24 @@ def options(environ: Mapping[str, str]) -> Options:
         user=_user(environ),
         tls_directory=Path(environ.get("MODEL_VERIFY_TLS_DIRECTORY") or TLS_DIRECTORY),
         bind=environ.get("MODEL_VERIFY_BIND") or None,
-        port=_number(environ, "MODEL_VERIFY_PORT", 8443, _LAST_PORT),
-        metrics_port=_number(environ, "MODEL_VERIFY_METRICS_PORT", 8080, _LAST_PORT),
-        drain_seconds=_number(environ, "MODEL_VERIFY_DRAIN_SECONDS", 10, _LONGEST_DRAIN),
-        log_level=_level(environ),
+        port=number(environ, "MODEL_VERIFY_PORT", 8443, least=0, most=_LAST_PORT),
+        metrics_port=number(environ, "MODEL_VERIFY_METRICS_PORT", 8080, least=0, most=_LAST_PORT),
+        drain_seconds=number(
+            environ, "MODEL_VERIFY_DRAIN_SECONDS", 10, least=0, most=_LONGEST_DRAIN
+        ),
+        log_level=log_level(environ, "MODEL_VERIFY_LOG_LEVEL"),
     )
-
-
-def _development(environ: Mapping[str, str]) -> bool:
-    asked = environ.get("MODEL_VERIFY_ALLOW_TAG", "")
-    if asked not in ("", "true", "false"):
-        raise OptionError(f"MODEL_VERIFY_ALLOW_TAG is {asked!r}, not true or false")
-    return asked == "true"
 
 
 def _check(image: str, *, development: bool) -> None:
     try:
         Settings(image, development=development)
     except ValueError as error:
-        raise OptionError(f"MODEL_VERIFY_IMAGE: {error}") from None
+        raise SettingError(f"MODEL_VERIFY_IMAGE: {error}") from None
 
 
 def _user(environ: Mapping[str, str]) -> int | None:
-    if not environ.get("MODEL_VERIFY_USER", "65532"):
+    """Never root; an empty variable leaves it to the cluster."""
+    if environ.get("MODEL_VERIFY_USER") == "":
         return None
-    uid = _number(environ, "MODEL_VERIFY_USER", 65532, _LAST_UID)
-    if uid == 0:
-        raise OptionError("MODEL_VERIFY_USER is 0: the verifier never runs as root")
-    return uid
-
-
-def _number(environ: Mapping[str, str], name: str, default: int, most: int) -> int:
-    value = environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and int(value) <= most):
-        raise OptionError(f"{name} is {value!r}, not a whole number from 0 to {most}")
-    return int(value)
-
-
-def _level(environ: Mapping[str, str]) -> Level:
-    value = environ.get("MODEL_VERIFY_LOG_LEVEL") or "info"
-    for level in LEVELS:
-        if level == value:
-            return level
-    raise OptionError(f"MODEL_VERIFY_LOG_LEVEL is {value!r}, not one of {', '.join(LEVELS)}")
+    return number(environ, "MODEL_VERIFY_USER", 65532, least=1, most=_LAST_UID)

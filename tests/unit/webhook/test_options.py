@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import ROOT
-from verifier_cli.webhook.options import OptionError, options
+from verifier_cli.host.environment import SettingError
+from verifier_cli.webhook.options import options
 
 IMAGE = f"registry.example.com/verifier@sha256:{'0' * 64}"
 
@@ -65,7 +66,7 @@ def test_everything_can_be_given() -> None:
     ],
 )
 def test_a_wrong_one_is_named(name: str, value: str) -> None:
-    with pytest.raises(OptionError, match=rf"^MODEL_VERIFY_{name}[: ]"):
+    with pytest.raises(SettingError, match=rf"^MODEL_VERIFY_{name}[: ]"):
         read(**{f"MODEL_VERIFY_{name}": value})
 
 
