@@ -95,12 +95,24 @@ class Lease:
         self._written = None
         try:
             async with asyncio.timeout(ANSWER):
-                found = await self._read()
-                if found and (found.get("spec") or {}).get("holderIdentity") == self._holder:
-                    spec = {**found["spec"], "holderIdentity": ""}
-                    await self._api.replace(f"{self._collection}/{NAME}", {**found, "spec": spec})
+                while not await self._given_up():
+                    pass
         except (ApiError, TimeoutError):
             pass  # it runs out by itself
+
+    async def _given_up(self) -> bool:
+        """Whether it is another's or nobody's; no if a renewal that was under way came first."""
+        found = await self._read()
+        if not found or (found.get("spec") or {}).get("holderIdentity") != self._holder:
+            return True
+        spec = {**found["spec"], "holderIdentity": ""}
+        try:
+            await self._api.replace(f"{self._collection}/{NAME}", {**found, "spec": spec})
+        except ApiError as error:
+            if error.status != _CONFLICT:
+                raise
+            return False
+        return True
 
     async def _read(self) -> Json | None:
         try:

@@ -65,7 +65,7 @@ async def run(account: Account, log: Log, settings: Options) -> int:
         namespace = account.namespace()
         lease = Lease(api, namespace, settings.holder, time.monotonic, log)
         LEADER.set(0)
-        while await _unless(stop, lease.acquire()):
+        while not stop.is_set() and await _unless(stop, lease.acquire()):
             log.event("leader.elected", f"{settings.holder} is at work")
             keeper = Keeper(api, namespace) if settings.keeps else None
             operator = Operator(api, account, log, keeper, settings.resync)

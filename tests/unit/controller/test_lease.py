@@ -162,6 +162,23 @@ def test_given_up_it_is_free_at_once() -> None:
     asyncio.run(first.release())
 
 
+def test_a_renewal_that_was_under_way_does_not_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, clock = FakeApi(), Clock()
+    one = lease(api, "a", clock)
+    assert attempt(one)
+    get = api.get
+
+    async def renewed_after_it_was_read(path: str, **query: str) -> dict[str, Any]:
+        found = await get(path, **query)
+        monkeypatch.setattr(api, "get", get)
+        await api.replace(path, found)
+        return found
+
+    monkeypatch.setattr(api, "get", renewed_after_it_was_read)
+    asyncio.run(one.release())
+    assert held(api) == ""
+
+
 def test_it_waits_for_its_turn_and_ends_its_term(monkeypatch: pytest.MonkeyPatch) -> None:
     api, clock = FakeApi(), Clock()
     monkeypatch.setattr(lease_module, "RENEWS", 0.001)
