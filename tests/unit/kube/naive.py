@@ -38,7 +38,7 @@ def inject(pod: Json, validations: Sequence[Validation]) -> Json:
 def _mounts(containers: Sequence[Json], path: str) -> list[Json]:
     for each in containers:
         mounts: list[Json] = each.get("volumeMounts", [])
-        if any(f"{path}/".startswith(mount["mountPath"]) for mount in mounts):
+        if path == "/" or any(f"{path}/".startswith(mount["mountPath"]) for mount in mounts):
             return mounts
     return []
 
