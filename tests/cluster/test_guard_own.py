@@ -97,4 +97,6 @@ def test_the_controller_does_its_work_under_it(
         after = ready(guarded, made)["status"]["configMap"]
         assert before != after
         eventually(lambda: [*configmaps(guarded, namespace)] == [after])
-        assert not [e for e in program.events() if e["event"] == "reconcile.failed"]
+        # Of other tests' namespaces there may be some: without a node they never end.
+        failed = [e for e in program.events() if e["event"] == "reconcile.failed"]
+        assert not [each for each in failed if each["namespace"] == namespace]
