@@ -27,5 +27,6 @@ def _fields(path: str, old: Json, new: Json) -> Iterator[Json]:
     for name in sorted(new):
         if name not in old:
             yield {"op": "add", "path": f"{path}/{name}", "value": new[name]}
-        elif old[name] != new[name]:
+        # What an injection leaves alone is the same object: to compare it would be to walk it.
+        elif old[name] is not new[name] and old[name] != new[name]:
             yield {"op": "replace", "path": f"{path}/{name}", "value": new[name]}
