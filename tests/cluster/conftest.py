@@ -11,7 +11,7 @@ import pytest
 
 from images.tools import UnavailableError
 from tests.cluster import machine
-from tests.cluster.controlplane import api_server
+from tests.cluster.controlplane import api_server, restartable
 from tests.cluster.existing import IMAGES, KUBECONFIG, Existing, existing
 from tests.cluster.installed import ADMISSION, apply, manifests
 from tests.cluster.node import Node
@@ -21,7 +21,7 @@ from tests.cluster.product import example, install, inventory, send, volume
 from tests.cluster.traces import traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.cluster.apiserver import ApiServer
 
@@ -74,6 +74,17 @@ def installed(server: ApiServer) -> ApiServer:
     """The API server with the manifests as published, but for what acts on pods."""
     apply(server, [each for each in manifests(server) if each["kind"] not in ADMISSION])
     return server
+
+
+@pytest.fixture
+def restarting_server() -> Iterator[tuple[ApiServer, Callable[[], None]]]:
+    """An API server of its own, with the same manifests, and what restarts it."""
+    try:
+        with restartable() as (server, restart):
+            apply(server, [each for each in manifests(server) if each["kind"] not in ADMISSION])
+            yield server, restart
+    except UnavailableError as error:
+        pytest.skip(f"no API server: {error}")
 
 
 @pytest.fixture

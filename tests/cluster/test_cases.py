@@ -13,9 +13,9 @@ import pytest
 from tests.builders import Model
 from tests.cluster.conftest import made_namespace
 from tests.cluster.product import (
-    CLAIM,
     ROOT,
     ended,
+    example,
     metrics,
     rejections,
     send,
@@ -25,7 +25,9 @@ from tests.cluster.product import (
     volume,
     wait_ready,
 )
+from tests.cluster.test_injected_pods import restricted
 from tests.damage import chains
+from tests.unit.kube.pods import LABEL, container, mount, pod, resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,31 +96,11 @@ def signed_under_an_expired_authority(directory: Path) -> Json:
 
 def server(room: str, name: str) -> Json:
     """A pod that serves what is in the claim."""
-    secure = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "server",
-        "image": MODEL_SERVER,
-        "args": ["-c", "print('serving')"],
-        "securityContext": secure,
-        "volumeMounts": [{"name": "models", "mountPath": "/data"}],
-    }
-    labels = {"validation.ml.sigstore.dev/ml": name}
-    profile = {"type": "RuntimeDefault"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": room, "labels": labels},
-        "spec": {
-            "restartPolicy": "Never",
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65532,
-                "seccompProfile": profile,
-            },
-            "containers": [container],
-            "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": CLAIM}}],
-        },
-    }
+    command = {"image": MODEL_SERVER, "args": ["-c", "print('serving')"]}
+    made = restricted(pod(container("server", mount(), **command)), room)
+    made["metadata"] |= {"name": name, "labels": {LABEL: name}}
+    made["spec"]["restartPolicy"] = "Never"
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -129,31 +111,13 @@ def serving(product: Node) -> Iterator[str]:
         shutil.copytree(TESTDATA, stored(product, room), symlinks=True, dirs_exist_ok=True)
         specs = {each["name"]: spec(each["arguments"]) for each in CASES}
         specs[EXPIRED] = signed_under_an_expired_authority(stored(product, room))
-        send(product, [claim(room), *(validation(room, *each) for each in specs.items())])
+        made = [resource(name, namespace=room, **each) for name, each in specs.items()]
+        send(product, [example("prepare.yaml", room)[0], *made])
         for name in specs:
             wait_ready(product, room, name)
         send(product, [server(room, name) for name in specs])
         yield room
         product.kubectl("delete", "persistentvolume", room, "--wait=false")
-
-
-def claim(room: str) -> Json:
-    wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": CLAIM, "namespace": room},
-        "spec": wanted,
-    }
-
-
-def validation(room: str, name: str, of: Json) -> Json:
-    return {
-        "apiVersion": "ml.sigstore.dev/v1alpha1",
-        "kind": "ModelValidation",
-        "metadata": {"name": name, "namespace": room},
-        "spec": of,
-    }
 
 
 @pytest.mark.parametrize("case", CASES, ids=[each["name"] for each in CASES])

@@ -23,7 +23,7 @@ from tests.cluster.product import (
     wait_ready,
 )
 from tests.unit.config.test_manifest import DEMO
-from tests.unit.kube.pods import KEY
+from tests.unit.kube import pods
 from verifier_cli.config.strictyaml import load_all
 
 if TYPE_CHECKING:
@@ -49,12 +49,7 @@ def removed(product: Node) -> Iterator[Node]:
 def test_nothing_stays_behind(
     product: Node, prepared: str, untouched: set[tuple[str, str, str]]
 ) -> None:
-    everywhere = {
-        "apiVersion": f"{OURS}/v1alpha1",
-        "kind": "ClusterModelValidation",
-        "metadata": {"name": "everywhere"},
-        "spec": {"namespaceSelector": {}, "config": {"publicKeyConfig": {"key": KEY}}},
-    }
+    everywhere = pods.resource("everywhere", kind="ClusterModelValidation", model=None)
     send(product, [everywhere, *example("verify.yaml", prepared)])
     ended(product, prepared, "signed")
     mine = ("configmaps", f"--namespace={prepared}", "--selector=app.kubernetes.io/managed-by")
@@ -70,13 +65,18 @@ def test_nothing_stays_behind(
 
 
 def _until_collected(node: Node, room: str, mine: tuple[str, ...]) -> None:
-    """Waits until the garbage collector knows our kinds: it looks for new ones twice a minute."""
-    short_lived = {**example("verify.yaml", room)[0]}
-    short_lived["metadata"] = {"name": "short-lived", "namespace": room}
-    send(node, [short_lived])
-    node.get_until(lambda found: len(found["items"]) == 3, *mine)
-    node.delete(resource("short-lived"), f"--namespace={room}")
-    node.get_until(lambda found: len(found["items"]) == 2, *mine)
+    """Waits until the garbage collector knows our kinds: it looks for new ones twice a minute.
+
+    An owner that comes and goes before is looked for again ever more seldom, up to 17 minutes.
+    """
+    for made in (
+        pods.resource("short-lived", namespace=room),
+        pods.resource("short-lived", kind="ClusterModelValidation", model=None),
+    ):
+        send(node, [made])
+        node.get_until(lambda found: len(found["items"]) == 3, *mine)
+        node.delete(f"{made['kind']}.{OURS}/short-lived", f"--namespace={room}")
+        node.get_until(lambda found: len(found["items"]) == 2, *mine)
 
 
 def _since(node: Node, before: set[tuple[str, str, str]], room: str) -> set[tuple[str, str, str]]:

@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from images.tools import UnavailableError
 from tests.cluster.apiserver import Refused
-from tests.cluster.conftest import EXISTING, made_namespace
-from tests.cluster.controlplane import restartable
+from tests.cluster.conftest import made_namespace
 from tests.cluster.installed import (
-    ADMISSION,
     NAMESPACE,
     Program,
     apply,
@@ -197,17 +194,13 @@ def test_a_configmap_that_was_rewritten_is_put_right_and_told_of(
 
 
 @pytest.fixture
-def restarting() -> Iterator[tuple[ApiServer, str, Callable[[], None]]]:
+def restarting(
+    restarting_server: tuple[ApiServer, Callable[[], None]],
+) -> Iterator[tuple[ApiServer, str, Callable[[], None]]]:
     """An API server of its own with a namespace, and what restarts it."""
-    if EXISTING:
-        pytest.skip("the API server is not ours to restart")
-    try:
-        with restartable() as (server, restart):
-            apply(server, [each for each in manifests(server) if each["kind"] not in ADMISSION])
-            for name in made_namespace(server, {}):
-                yield server, name, restart
-    except UnavailableError as error:
-        pytest.skip(f"no API server: {error}")
+    server, restart = restarting_server
+    for name in made_namespace(server, {}):
+        yield server, name, restart
 
 
 def test_an_api_server_that_is_restarted_while_validations_are_made(

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from images.tools import UnavailableError
 from tests.cluster.apiserver import ApiServer, Refused
 from tests.cluster.conftest import EXISTING, made_namespace
-from tests.cluster.controlplane import restartable
-from tests.cluster.installed import ADMISSION, apply, manifests
 from tests.cluster.registered import (
     Load,
     Service,
@@ -92,15 +89,13 @@ def running(cluster: Cluster) -> Iterator[Webhook]:
 
 
 @pytest.fixture
-def restarting(tmp_path: Path) -> Iterator[tuple[Cluster, Callable[[], None]]]:
+def restarting(
+    restarting_server: tuple[ApiServer, Callable[[], None]], tmp_path: Path
+) -> Iterator[tuple[Cluster, Callable[[], None]]]:
     """An API server of its own, and what restarts it."""
-    try:
-        with restartable() as (server, restart):
-            apply(server, [each for each in manifests(server) if each["kind"] not in ADMISSION])
-            for name in made_namespace(server, {}):
-                yield Cluster(server, name, Serving.new(tmp_path), tmp_path), restart
-    except UnavailableError as error:
-        pytest.skip(f"no API server: {error}")
+    server, restart = restarting_server
+    for name in made_namespace(server, {}):
+        yield Cluster(server, name, Serving.new(tmp_path), tmp_path), restart
 
 
 def until(condition: Callable[[], object]) -> None:

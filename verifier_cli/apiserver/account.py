@@ -56,6 +56,19 @@ class Account:
         """The namespace that the program runs in."""
         return self.directory.joinpath("namespace").read_text(encoding="utf-8").strip()
 
+    def check(self) -> None:
+        """Reads all that the kubelet gave us once, before anything depends on it.
+
+        Raises:
+            LookupError: something of it is not there, or is not what it should be.
+        """
+        for read in (self.tls, self.token, self.namespace):
+            try:
+                read()
+            except (OSError, ValueError) as error:
+                where = f"the service account in {self.directory}"
+                raise LookupError(f"MODEL_VERIFY_SERVICE_ACCOUNT: {where}: {error}") from None
+
 
 def in_cluster(environ: Mapping[str, str]) -> Account:
     """The account that a pod is given.

@@ -19,7 +19,7 @@ from verifier_cli.controller.keeper import Keeper
 from verifier_cli.controller.lease import Lease
 from verifier_cli.controller.metrics import LEADER, forget
 from verifier_cli.controller.operator import Operator
-from verifier_cli.controller.options import Options, check, options
+from verifier_cli.controller.options import Options, options
 from verifier_cli.host.environment import SettingError
 from verifier_cli.host.faults import Fault
 from verifier_cli.host.forward import forward_warnings
@@ -39,7 +39,7 @@ def main() -> None:
     """Runs until SIGTERM; exit code 0 then, 1 after a fault, 2 for wrong settings."""
     try:
         settings, account = options(os.environ), in_cluster(os.environ)
-        check(account)
+        account.check()
         log = Log(sys.stderr, level=settings.log_level)
         forward_warnings(log)
         sys.exit(asyncio.run(run(account, log, settings)))

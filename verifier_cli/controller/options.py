@@ -6,12 +6,11 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from verifier_cli.host.environment import SettingError, choice, log_level, number
+from verifier_cli.host.environment import choice, log_level, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from verifier_cli.apiserver.account import Account
     from verifier_cli.host.logs import Level
 
 RESYNC_SECONDS = 300
@@ -56,17 +55,3 @@ def options(environ: Mapping[str, str]) -> Options:
         port=number(environ, "MODEL_VERIFY_METRICS_PORT", 8080, least=0, most=_LAST_PORT),
         log_level=log_level(environ, "MODEL_VERIFY_LOG_LEVEL"),
     )
-
-
-def check(account: Account) -> None:
-    """Reads all that the kubelet gave us once, before anything depends on it.
-
-    Raises:
-        SettingError: something of it is not there, or is not what it should be.
-    """
-    for read in (account.tls, account.token, account.namespace):
-        try:
-            read()
-        except (OSError, ValueError) as error:
-            where = f"the service account in {account.directory}"
-            raise SettingError(f"MODEL_VERIFY_SERVICE_ACCOUNT: {where}: {error}") from None

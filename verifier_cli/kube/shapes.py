@@ -16,14 +16,13 @@ def objects(parent: Json, name: str) -> list[Json]:
     value = parent.get(name)
     if value is None:
         return []
-    if isinstance(value, list):
-        # Asked dozens of times for each pod: a loop takes half of what `all` does.
-        for each in value:
-            if not isinstance(each, dict):
-                break
-        else:
-            return value
-    raise Unfit(f"{name} is not a list of objects")
+    if not isinstance(value, list):
+        raise Unfit(f"{name} is not a list of objects")
+    # Asked dozens of times for each pod: a loop takes half of what `all` does.
+    for each in value:
+        if not isinstance(each, dict):
+            raise Unfit(f"{name} is not a list of objects")
+    return value
 
 
 def child(parent: Json, name: str) -> Json:

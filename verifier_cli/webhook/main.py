@@ -77,9 +77,7 @@ def run(environ: Mapping[str, str], stderr: IO[str]) -> int:
 def _parts(environ: Mapping[str, str], stderr: IO[str]) -> _Parts:
     asked = options(environ)
     account = in_cluster(environ)
-    account.tls()
-    account.token()
-    account.namespace()
+    account.check()
     log = Log(stderr, level=asked.log_level, encode=_encode)
     certificate = Certificate(asked.tls_directory, log)
     listening = listen(asked.bind, asked.port)

@@ -27,14 +27,14 @@ Json = dict[str, Any]
 EVERYWHERE = ""
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """What was read, and the digest of what it was read from; None asks to read it anew."""
 
     found: Validation | Unready
     digest: bytes | None
 
 
-_Known = dict[str, dict[str, _Kept]]
+_Known = dict[str, dict[str, Kept]]
 
 
 class Validations:
@@ -72,9 +72,9 @@ class Validations:
         namespace, name = self._place(resource)
         self._known.get(namespace, {}).pop(name, None)
 
-    def at(self, namespace: str) -> Iterable[Validation | Unready]:
+    def at(self, namespace: str) -> Iterable[Kept]:
         """Those of a namespace, or of `EVERYWHERE`."""
-        return [each.found for each in self._known.get(namespace, {}).values()]
+        return self._known.get(namespace, {}).values()
 
     def __iter__(self) -> Iterator[Validation | Unready]:
         """All of them."""
@@ -105,7 +105,7 @@ class Validations:
             )
         known.setdefault(namespace, {})[name] = kept
 
-    def _read(self, resource: object, namespace: str, name: str, before: _Kept | None) -> _Kept:
+    def _read(self, resource: object, namespace: str, name: str, before: Kept | None) -> Kept:
         """Whatever is wrong with it, something stands in its place and lets no pod in."""
         try:
             # In a list, items need not say what they are.
@@ -115,7 +115,7 @@ class Validations:
             digest = hashlib.sha256(json.dumps(deciding(whole)).encode()).digest()
             if before is not None and before.digest == digest:
                 return before
-            return _Kept(in_force(whole), digest)
+            return Kept(in_force(whole), digest)
         except ConfigError as error:
             reason = f"cannot be read: {error}"
         except Exception as error:  # noqa: BLE001  (a bug must not make a policy vanish)
@@ -124,7 +124,7 @@ class Validations:
             reason = f"cannot be read: {fault.kind} in the webhook"
         group = self._version.split("/", maxsplit=1)[0]
         unready = Unready(group, self._kind, name, namespace or None, Wiring(), reason)
-        return _Kept(unready, None)
+        return Kept(unready, None)
 
 
 class Namespaces:
@@ -175,7 +175,9 @@ class Store:
     def known(self, namespace: str) -> list[Validation | Unready]:
         """The validations that may be for pods of a namespace."""
         places = (EVERYWHERE, namespace)
-        return [found for each in self._validations for place in places for found in each.at(place)]
+        return [
+            kept.found for each in self._validations for place in places for kept in each.at(place)
+        ]
 
     @property
     def namespaces(self) -> Mapping[str, Mapping[str, str]]:
