@@ -141,6 +141,10 @@ async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
         task.cancel()
     if ending:
         await asyncio.wait(ending)
+    for task in ending:
+        if not task.cancelled():
+            # Asked for, so that nobody is told: what fails because it is ended has not failed.
+            task.exception()
 
 
 def _why(ended: Iterable[asyncio.Task[Any]]) -> str:

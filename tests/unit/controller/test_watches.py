@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import io
 import json
 import logging
@@ -15,7 +16,7 @@ import pytest
 from tests.fakeapi import NAMESPACES, VALIDATIONS
 from tests.schemas import check_log_lines
 from tests.unit.controller.test_watching import Marks, namespace, resource
-from verifier_cli.controller import pauses
+from verifier_cli.controller import pauses, watches
 from verifier_cli.controller.listing import Collection, collections
 from verifier_cli.controller.state import Key, State
 from verifier_cli.controller.watches import Watches
@@ -191,3 +192,25 @@ def test_pauses() -> None:
     assert found == [5, 10, 20, 40, 60, 60]
     assert pauses.pause(10**6, 300) == 300
     assert pauses.pause(0, 2) == 2
+
+
+def test_what_fails_because_it_is_ended_has_not_failed() -> None:
+    """asyncio tells of an exception that nobody asked for, when its task is collected."""
+    said: list[dict[str, Any]] = []
+
+    async def refuses() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise RuntimeError("Session is closed") from None
+
+    async def ended() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+        tasks = [asyncio.create_task(refuses()), asyncio.create_task(asyncio.sleep(60))]
+        await asyncio.sleep(0)
+        await watches._end(tasks)
+        tasks.clear()
+        gc.collect()
+
+    asyncio.run(ended())
+    assert not said
