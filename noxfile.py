@@ -20,6 +20,7 @@ nox.options.sessions = [
     "types",
     "tests",
     "slow",
+    "native",
     "tests_pythons",
     "images",
     "pods",
@@ -30,7 +31,10 @@ nox.options.sessions = [
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-FAST = ("-m", "not slow and not images and not cluster and not monitoring", "-n", "auto")
+NOT_FAST = ("slow", "native", "images", "cluster", "monitoring")
+FAST = ("-m", " and ".join(f"not {mark}" for mark in NOT_FAST), "-n", "auto")
+# What hashes, and what must come out the same by the compiled way.
+HASHING = ("tests/unit/model", "tests/damage", "tests/differential", "tests/property")
 FUZZ_SECONDS = "30"
 REQUIREMENTS = Path("requirements")
 
@@ -97,6 +101,18 @@ def slow(session: nox.Session) -> None:
     """Run the tests marked slow."""
     sync(session, "tests")
     session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """Compile native/, compare it with hashlib, and run the tests that hash by it."""
+    sync(session, "tests", "image-build")
+    install = "from images import tools; tools.ensure({'rustc': 'rustc'}, {})"
+    session.run("python", "-c", install)
+    into = ("--python", str(session.virtualenv.location))
+    session.run("uv", "pip", "install", "--no-deps", "--no-build-isolation", *into, "./native")
+    session.run("pytest", "-m", "native", "tests/native", *session.posargs)
+    session.run("pytest", *FAST, *HASHING, *session.posargs)
 
 
 @nox.session(python=[version for version in PYTHONS if version != RUNNING])

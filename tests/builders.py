@@ -117,7 +117,7 @@ class On(Silent):
 
 
 class Halfway(Progress):
-    """A progress that acts once, after the first bytes were hashed."""
+    """A progress that acts once, after the first bytes of a large file were hashed."""
 
     def __init__(self, act: Callable[[], object]) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class Halfway(Progress):
     def advance(self, count: int) -> None:
         """Acts, the first time."""
         super().advance(count)
-        if not self.acted:
+        if not self.acted and not self.sizing:
             self.acted = True
             self._act()
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from verifier_cli.model.digest import Comparison
     from verifier_cli.model.progress import Progress
-    from verifier_cli.model.walk import Tree
+    from verifier_cli.model.tree import Tree
     from verifier_cli.policy import ModelRules, Signer
     from verifier_cli.signature.authenticate import Trust
     from verifier_cli.signature.bundle import Bundle
@@ -194,7 +194,7 @@ class Procedure:
             "the tree was walked",
             model=rules.path,
             resolvedPath=root.path if root.file is None else f"{root.path}/{root.file}",
-            files=len(tree.files),
+            files=len(tree),
             signedFiles=len(manifest.files),
         )
         digester = Digester(root, tree, manifest.hash_type, self._progress)

@@ -56,5 +56,8 @@ def uncovered(
     # Tolerating unsigned files is about files in a model: a model whose signature somebody
     # removed must not become a pile of tolerated files.
     detail = "is in the volume, but no model there covers it"
-    findings += [Finding(Code.FILE_UNSIGNED, detail, path=name) for name in sorted(tree.files)]
+    findings += [
+        Finding(Code.FILE_UNSIGNED, detail, path=name)
+        for name in sorted(name for name, _ in tree.files())
+    ]
     return findings, set(tree.ignored) - covered

@@ -23,7 +23,7 @@ BIG = bytes(range(256)) * 4096 * 5  # five times the read buffer
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    """A big file that is read first, in chunks, and others that are read after it."""
+    """A big file that is read last, in chunks, and others that are read before it."""
     return Model(tmp_path, {"big": BIG, "small": b"small", "sub/one": b"1", "sub/two": b"2"})
 
 
@@ -87,7 +87,7 @@ SWAPS = [replace, remove, turn_into_fifo, turn_into_link]
 def test_a_file_written_to_while_hashing(
     signed: Model, act: Callable[[Path], None], name: str
 ) -> None:
-    """`big` is half read by then, `small` not at all."""
+    """`big` is partly read by then, `small` wholly."""
     progress = Halfway(lambda: act(signed.path / name))
     expect(signed, *CHANGED, name, progress=progress)
     assert progress.acted

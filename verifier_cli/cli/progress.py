@@ -68,7 +68,7 @@ class _Bar:
         bars.start()
         self._stop = bars.stop
         self._update = lambda progress: bars.update(
-            task, completed=progress.done, total=progress.total
+            task, completed=progress.done, total=None if progress.sizing else progress.total
         )
 
     def stop(self) -> None:

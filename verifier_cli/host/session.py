@@ -29,25 +29,28 @@ class Ticker:
     """Logs `hash.progress` every few seconds of long work."""
 
     def __init__(self, log: Log) -> None:
-        """Starts the clock."""
+        """Waits for the hashing to begin."""
         self._log = log
-        self._start = self._last = time.monotonic()
+        # When the last line was written, or the hashing began, and how far it was then.
+        self._last: tuple[float, int] | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Looks whether it is time for a line."""
-        now = time.monotonic()
-        if not progress.total or now - self._last < _PROGRESS_SECONDS:
+        now, done, total = time.monotonic(), progress.done, progress.total
+        if self._last is None and total:
+            self._last = now, done
+        if self._last is None or now - self._last[0] < _PROGRESS_SECONDS:
             return
-        self._last = now
-        done = progress.done
-        rate = done / (now - self._start)
+        rate = (done - self._last[1]) / (now - self._last[0])
+        self._last = now, done
+        sized = not progress.sizing
         self._log.event(
             "hash.progress",
             "hashing",
             bytes=done,
-            totalBytes=progress.total,
+            totalBytes=total if sized else None,
             bytesPerSecond=round(rate),
-            etaSeconds=round((progress.total - done) / rate) if rate else None,
+            etaSeconds=round((total - done) / rate) if sized and rate else None,
         )
 
 

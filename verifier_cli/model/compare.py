@@ -9,10 +9,10 @@ from verifier_cli.policy import GIT_PATHS
 from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from verifier_cli.model.stability import Piece
-    from verifier_cli.model.walk import Tree
+    from verifier_cli.model.tree import Tree
 
 
 # One is enough to refuse; a volume full of them must not fill the report.
@@ -42,24 +42,42 @@ def compare_names(
     """
     findings: list[Finding] = []
     wanted: list[Wanted] = []
-    blocked = {hazard.path for hazard in tree.hazards if hazard.code.reason}
+    unsigned: list[str] = []
+    signed = dict(manifest.files)  # what is left of it in the end is not there
     heads = {path.split("/", 1)[0] for path in ignore}
-    for name, pieces in manifest.files.items():
-        covering = _covering(name, ignore) if name.split("/", 1)[0] in heads else None
-        if covering is not None:
-            detail = f"is signed, but the ignore path {covering} leaves it out"
-            if covering in GIT_PATHS:
-                detail += "; --no-ignore-git-paths (ignoreGitPaths: false) looks at it"
-            findings.append(Finding(Code.SIGNED_BUT_IGNORED, detail, path=name))
-        elif (place := tree.files.get(name)) is not None:
-            wanted.append(Wanted(name, place, pieces))
-        elif _covering(name, blocked) is None:
-            single = "the signature is for a single file, the model is a directory"
-            detail = single if name == "." else "is signed, but not there"
-            findings.append(Finding(Code.FILE_MISSING, detail, path=name))
-    unsigned = tree.files.keys() - manifest.files.keys()
+    for name in manifest.files:
+        if name.split("/", 1)[0] in heads and (covering := _covering(name, ignore)) is not None:
+            findings.append(_ignored(name, covering))
+            del signed[name]
+    for listing in tree.listings:
+        # Taken out, not looked up: a file system that lists a name twice makes up for no other.
+        found = [signed.pop(name, None) for name in listing.named()]
+        pieces = [each for each in found if each is not None]
+        if len(pieces) == len(found):
+            wanted.append(Wanted(listing, pieces))
+            continue
+        unsigned += [name for name in listing.named() if name not in manifest.files]
+        kept = [index for index, each in enumerate(found) if each is not None]
+        wanted.append(Wanted(listing.only(kept), pieces))
+    findings += _missing(signed, tree)
     findings += _unsigned(sorted(unsigned), manifest, tolerate=tolerate_unsigned)
     return wanted, findings
+
+
+def _ignored(name: str, covering: str) -> Finding:
+    detail = f"is signed, but the ignore path {covering} leaves it out"
+    if covering in GIT_PATHS:
+        detail += "; --no-ignore-git-paths (ignoreGitPaths: false) looks at it"
+    return Finding(Code.SIGNED_BUT_IGNORED, detail, path=name)
+
+
+def _missing(names: Iterable[str], tree: Tree) -> Iterator[Finding]:
+    blocked = {hazard.path for hazard in tree.hazards if hazard.code.reason}
+    for name in names:
+        if _covering(name, blocked) is None:
+            single = "the signature is for a single file, the model is a directory"
+            detail = single if name == "." else "is signed, but not there"
+            yield Finding(Code.FILE_MISSING, detail, path=name)
 
 
 def _unsigned(names: Sequence[str], manifest: Manifest, *, tolerate: bool) -> list[Finding]:

@@ -6,31 +6,35 @@ compared: nothing is equal by default. Memory does not grow with the model's byt
 
 from __future__ import annotations
 
-import io
 import os
+import stat
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING
 
-from verifier_cli.model import pool
-from verifier_cli.model.hashes import hasher_for
-from verifier_cli.model.root import Stamp, open_file
-from verifier_cli.model.stability import Findings, Stability, by_directory, visit
+from verifier_cli.model import hashes, lanes, pool
+from verifier_cli.model.lanes import Lane
+from verifier_cli.model.reading import IN_FLIGHT, Buffers, Readers, Stream
+from verifier_cli.model.root import open_file, stamp
+from verifier_cli.model.stability import Findings, recheck, recheck_directories, visit
 from verifier_cli.verdict import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from verifier_cli.model.hashes import Together
     from verifier_cli.model.progress import Progress
     from verifier_cli.model.root import Root
     from verifier_cli.model.stability import Piece, Wanted
-    from verifier_cli.model.walk import Tree
+    from verifier_cli.model.tree import Tree
     from verifier_cli.verdict import Finding
 
-# Up to here a file is read by one call and hashed in a batch of its directory.
+# Up to here a file is read by one call and hashed as soon as it is opened.
 SMALL_BYTES = 128 * 1024
-BATCH_FILES = 512
+# Files of one directory that are looked at in one job.
+BATCH_FILES = 64
 # Below this much work threads cost more than they bring.
 MIN_PARALLEL_BYTES = 4 << 20
 
@@ -42,6 +46,33 @@ class Comparison:
     equal: int = 0
     bytes: int = 0
     findings: list[Finding] = field(default_factory=list)
+
+
+class _Large:
+    """A file that is read in several steps, and which of its pieces are still to be compared."""
+
+    __slots__ = ("index", "size", "waiting", "wanted")
+
+    def __init__(self, wanted: Wanted, index: int, size: int) -> None:
+        self.wanted = wanted
+        self.index = index
+        self.size = size
+        self.waiting = {piece.start for piece in wanted.pieces[index]}
+
+    @property
+    def name(self) -> str:
+        return self.wanted.listing.name(self.index)
+
+
+class _Part:
+    """A piece of a large file."""
+
+    __slots__ = ("large", "length", "piece")
+
+    def __init__(self, large: _Large, piece: Piece) -> None:
+        self.large = large
+        self.piece = piece
+        self.length = (large.size if piece.end is None else piece.end) - piece.start
 
 
 class Digester:
@@ -56,12 +87,14 @@ class Digester:
         """Prepares the comparison; `run` does it."""
         self._root = root
         self._tree = tree
-        self._new = hasher_for(hash_type)
+        self._hash_type = hash_type
+        self._new = hashes.hasher_for(hash_type)
+        self._together: Together | None = None
         self._progress = progress
         self._findings = Findings()
-        self._stamps: Mapping[str, Stamp] = {}
-        # (name, start) of each piece whose digest is the signed one; adding is atomic.
-        self._equal: set[tuple[str, int]] = set()
+        self._large: list[_Large] = []
+        self._buffers, self._readers = Buffers(), Readers()
+        self._in_flight = IN_FLIGHT
 
     def run(self, wanted: Sequence[Wanted], workers: int) -> Comparison:
         """Hashes the `wanted` files on `workers` threads and says which are as signed.
@@ -69,118 +102,180 @@ class Digester:
         Raises:
             Cancelled: the watcher of the progress asked to stop.
         """
-        groups = by_directory(wanted)
-        stability = Stability(self._root, groups, self._findings)
-        self._stamps = stability.stamps
-        self._progress.total += sum(stamp.size for stamp in self._stamps.values())
-        self._hash(groups, workers)
-        stability.recheck(self._tree)
-        result = Comparison(findings=list(self._findings))
-        for item in wanted:
-            pieces = {(item.name, piece.start) for piece in item.pieces}
-            if pieces <= self._equal and item.name not in self._findings:
-                result.equal += 1
-                result.bytes += self._stamps[item.name].size
-        return result
-
-    def _hash(self, groups: Mapping[tuple[int, str], Sequence[Wanted]], workers: int) -> None:
-        large: list[tuple[int, Wanted, Piece]] = []
-        batches: list[tuple[tuple[int, str], list[Wanted]]] = []
-        for directory, items in groups.items():
-            small: list[Wanted] = []
-            for item in items:
-                stamp = self._stamps.get(item.name)
-                if stamp is None:
-                    continue
-                if stamp.size <= SMALL_BYTES and item.pieces[-1].end is None:
-                    small.append(item)
-                else:
-                    large += [(_length(piece, stamp.size), item, piece) for piece in item.pieces]
-            batches += [
-                (directory, small[first : first + BATCH_FILES])
-                for first in range(0, len(small), BATCH_FILES)
-            ]
-        # The longest first, so that no worker is left alone with it at the end.
-        large.sort(key=lambda job: -job[0])
-        jobs: deque[Callable[[bytearray], None]] = deque()
-        jobs.extend(partial(self._large, item, piece) for _, item, piece in large)
-        jobs.extend(partial(self._batch, *batch) for batch in batches)
-        parallel = self._progress.total >= MIN_PARALLEL_BYTES and len(large) > 1
-        pool.run(jobs, workers if parallel else 1)
-
-    def _batch(
-        self, directory: tuple[int, str], items: Sequence[Wanted], _buffer: bytearray
-    ) -> None:
-        visit(self._root, {directory: items}, self._findings, self._small)
-
-    def _small(self, here: int, item: Wanted) -> None:
-        stamp = self._stamps[item.name]
-        descriptor = open_file(here, item.place.name)
+        self._progress.sizing = True
+        self._in_batches(wanted, partial(visit, look=self._look))
+        self._progress.sizing = False
         try:
-            same = Stamp.of(os.fstat(descriptor)) == stamp
-            data = _read_whole(descriptor, stamp.size) if same else None
+            self._read_large(workers)
+        finally:
+            self._readers.close()
+        self._in_batches(wanted, recheck)
+        recheck_directories(self._root, self._tree, self._findings)
+        return self._result(wanted)
+
+    def _in_batches(self, wanted: Sequence[Wanted], job: Callable[..., None]) -> None:
+        jobs: deque[Callable[[], None]] = deque()
+        for each in wanted:
+            everything = range(len(each.pieces))
+            for first in everything[::BATCH_FILES]:
+                batch = everything[first : first + BATCH_FILES]
+                jobs.append(partial(job, self._root, each, batch, self._findings))
+        # Such work is done by the interpreter, which is one.
+        pool.run(jobs, 1)
+
+    def _result(self, wanted: Sequence[Wanted]) -> Comparison:
+        found = Comparison(findings=list(self._findings))
+        for each in wanted:
+            if found.findings:
+                for index, name in enumerate(each.listing.named()):
+                    if name in self._findings:
+                        each.equal[index] = 0
+            found.equal += sum(each.equal)
+            found.bytes += sum(compress(each.sizes(), each.equal))
+        return found
+
+    def _look(self, here: int, wanted: Wanted, index: int) -> None:
+        """Opens and stamps a file; compares it, too, if it is small."""
+        listing, pieces = wanted.listing, wanted.pieces[index]
+        descriptor = open_file(here, listing.files[index])
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                self._findings.changed(listing.name(index))
+                return
+            size, end = status.st_size, pieces[-1].end
+            if end is not None and end != size:
+                self._findings.add(
+                    Code.FILE_MODIFIED,
+                    listing.name(index),
+                    "has another size than was signed",
+                    f"{end} bytes",
+                    f"{size} bytes",
+                )
+                return
+            wanted.stamp(index, status)
+            self._progress.expect(size)
+            if size > SMALL_BYTES:
+                self._large.append(_Large(wanted, index, size))
+                return
+            first = os.read(descriptor, size + 1)
+            data = first if len(first) == size else _read_on(descriptor, size, first)
         finally:
             os.close(descriptor)
         if data is None:
-            self._findings.changed(item.name)
+            self._findings.changed(listing.name(index))
             return
-        self._progress.advance(len(data))
-        self._compare(item, item.pieces[0], self._new(data).digest())
+        self._progress.advance(size)
+        for piece in pieces:
+            digest = self._new(data[piece.start : piece.end]).digest()
+            if not self._is_signed(wanted, index, piece, digest):
+                return
+        wanted.equal[index] = 1
 
-    def _large(self, item: Wanted, piece: Piece, buffer: bytearray) -> None:
+    def _read_large(self, workers: int) -> None:
+        parts = [
+            _Part(large, piece)
+            for large in self._large
+            for piece in large.wanted.pieces[large.index]
+        ]
+        # The longest first, so that no worker is left alone with it at the end.
+        parts.sort(key=lambda part: -part.length)
+        workers = min(workers, len(parts)) if self._progress.total >= MIN_PARALLEL_BYTES else 1
+        pair = hashes.pair_for(self._hash_type) if len(parts) > workers else None
+        self._new, self._together = pair or (self._new, None)
+        width = 2 if pair else 1
+        self._in_flight = max(2, IN_FLIGHT // max(1, workers * width))
+        jobs: deque[Callable[[], None]] = deque(
+            partial(self._hash, group) for group in _grouped(parts, workers, width)
+        )
+        pool.run(jobs, workers)
+
+    def _hash(self, parts: Sequence[_Part]) -> None:
+        opened: dict[_Part, Lane] = {}
         try:
-            here = self._root.open_directory(item.place.base, item.place.directory)
-            try:
-                descriptor = open_file(here, item.place.name)
-            finally:
-                os.close(here)
-            with io.FileIO(descriptor, "rb") as file:
-                stamp = Stamp.of(os.fstat(descriptor))
-                same = stamp == self._stamps[item.name]
-                digest = self._read(file, piece, stamp.size, buffer) if same else None
+            for part in parts:
+                if (lane := self._open(part)) is not None:
+                    opened[part] = lane
+            lanes.run([*opened.values()], self._together, self._progress.advance)
+        finally:
+            for lane in opened.values():
+                lane.close()
+        for part, lane in opened.items():
+            self._compare(part, lane)
+
+    def _open(self, part: _Part) -> Lane | None:
+        """Opens the very file that was stamped; None, and a finding, if it is another."""
+        large, start = part.large, part.piece.start
+        try:
+            descriptor = self._descriptor(large)
         except OSError as error:
-            self._findings.fault(item.name, error)
-            return
-        if digest is None:
-            self._findings.changed(item.name)
-            return
-        self._compare(item, piece, digest)
+            self._findings.fault(large.name, error)
+            return None
+        if descriptor is None:
+            self._findings.changed(large.name)
+            return None
+        stream = Stream(
+            descriptor,
+            start,
+            start + part.length,
+            buffers=self._buffers,
+            readers=self._readers,
+            in_flight=self._in_flight,
+        )
+        return Lane(descriptor, stream, self._new(), part.length)
 
-    def _read(self, file: io.FileIO, piece: Piece, size: int, buffer: bytearray) -> bytes | None:
-        """The digest of a piece, or None if the file ends before it does."""
-        hasher, view = self._new(), memoryview(buffer)
-        left = _length(piece, size)
-        file.seek(piece.start)
-        while left:
-            count = file.readinto(view[: min(left, len(view))])
-            if not count:
-                return None
-            hasher.update(view[:count])
-            left -= count
-            self._progress.advance(count)
-        return hasher.digest()
+    def _descriptor(self, large: _Large) -> int | None:
+        listing = large.wanted.listing
+        here = self._root.open_directory(listing.base, listing.path)
+        try:
+            descriptor = open_file(here, listing.files[large.index])
+        finally:
+            os.close(here)
+        same = False
+        try:
+            same = stamp(os.fstat(descriptor)) == large.wanted.stamped(large.index)
+        finally:
+            if not same:
+                os.close(descriptor)
+        return descriptor if same else None
 
-    def _compare(self, item: Wanted, piece: Piece, digest: bytes) -> None:
+    def _compare(self, part: _Part, lane: Lane) -> None:
+        large = part.large
+        if lane.error is not None:
+            self._findings.fault(large.name, lane.error)
+        elif lane.left:
+            self._findings.changed(large.name)
+        elif self._is_signed(large.wanted, large.index, part.piece, lane.hasher.digest()):
+            large.waiting.remove(part.piece.start)
+            if not large.waiting:
+                large.wanted.equal[large.index] = 1
+
+    def _is_signed(self, wanted: Wanted, index: int, piece: Piece, digest: bytes) -> bool:
         if digest == piece.digest:
-            self._equal.add((item.name, piece.start))
-            return
+            return True
         part = "" if piece.end is None else f" between bytes {piece.start} and {piece.end}"
         self._findings.add(
             Code.FILE_MODIFIED,
-            item.name,
+            wanted.listing.name(index),
             f"is not the file that was signed: its digest differs{part}",
             piece.digest.hex(),
             digest.hex(),
         )
+        return False
 
 
-def _read_whole(descriptor: int, size: int) -> bytes | None:
-    """The `size` bytes of a small file, or None if it has fewer or more."""
-    data = os.read(descriptor, size + 1)
+def _grouped(parts: Sequence[_Part], workers: int, width: int) -> Iterator[Sequence[_Part]]:
+    """The parts of each job: two where there are more of them than workers, the longest first."""
+    alone = len(parts) if width == 1 else max(0, 2 * workers - len(parts))
+    paired = len(parts) - alone
+    for first in range(0, paired, 2):
+        yield parts[first : min(first + 2, paired)]
+    for part in parts[paired:]:
+        yield [part]
+
+
+def _read_on(descriptor: int, size: int, data: bytes) -> bytes | None:
+    """The `size` bytes of a small file that begins with `data`, or None if it has fewer or more."""
     while 0 < len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
         data += more
     return data if len(data) == size else None
-
-
-def _length(piece: Piece, size: int) -> int:
-    return (size if piece.end is None else piece.end) - piece.start

@@ -1,48 +1,77 @@
-"""Runs jobs on a few threads, each with one read buffer of its own."""
+"""Runs jobs on a few threads: as many as there are CPUs, and more while all they do is wait."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
+from verifier_cli.model.waiting import Watch
+
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
-BUFFER_BYTES = 1 << 20
+# Where storage is slow, so many threads wait for it at a time.
+MOST = 16
+# What takes less says nothing about the storage.
+_MIN_SECONDS = 0.02
+_HALF = 0.5
 
 
-def run(jobs: deque[Callable[[bytearray], None]], workers: int) -> None:
+def run(jobs: deque[Callable[[], None]], workers: int) -> None:
     """Empties the queue on `workers` threads, the calling one among them.
+
+    A thread that waited most of the time, as did the whole process, starts another one, up to
+    `MOST`: it is the storage that all of them wait for, and it can serve several at a time.
 
     Raises:
         BaseException: the first that any job raised; the others then end after their job.
     """
-    errors: list[BaseException] = []
+    _Pool(jobs).run(workers)
 
-    def work() -> None:
-        buffer = bytearray(BUFFER_BYTES)
-        while not errors:
-            try:
-                job = jobs.popleft()
-            except IndexError:
-                return
-            try:
-                job(buffer)
-            except BaseException as error:  # noqa: BLE001  (raised again by the caller)
-                errors.append(error)
 
-    others: list[threading.Thread] = []
-    for _ in range(workers - 1):
-        thread = threading.Thread(target=work, daemon=True)
+class _Pool:
+    def __init__(self, jobs: deque[Callable[[], None]]) -> None:
+        self._jobs = jobs
+        self._errors: list[BaseException] = []
+        self._others: list[threading.Thread] = []
+
+    def run(self, workers: int) -> None:
+        for _ in range(workers - 1):
+            self._start()
+        self._work()
+        # One that is started meanwhile is at the end of the list.
+        for thread in self._others:
+            thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            # No more threads are granted; the calling one does the rest.
-            break
-        others.append(thread)
-    work()
-    for thread in others:
-        thread.join()
-    if errors:
-        raise errors[0]
+            # No more threads are granted; those that there are do the rest.
+            return
+        self._others.append(thread)
+
+    def _work(self) -> None:
+        watch = Watch()
+        while not self._errors:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                return
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001  (raised again by `run`)
+                self._errors.append(error)
+            if watch.seconds > _MIN_SECONDS:
+                if self._wants_more(watch):
+                    self._start()
+                watch = Watch()
+
+    def _wants_more(self, watch: Watch) -> bool:
+        if not self._jobs or len(self._others) + 1 >= MOST:
+            return False
+        return watch.process_computed() < _HALF and watch.waited() > _HALF

@@ -1,25 +1,29 @@
 """Was the model, when the verdict fell, what it was when the first byte was read?
 
-Every signed file is stamped before it is read. After the last file was read, all stamps are
-taken again, by name, and those of every directory that was listed: what was written to,
-added, renamed or swapped meanwhile is found.
+Every signed file is stamped when it is opened, before it is read. After the last file was read,
+all stamps are taken again, by name, and those of every directory that was listed: what was written
+to, added, renamed or swapped meanwhile is found.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from verifier_cli.inputs import why
-from verifier_cli.model.root import Stamp
+from verifier_cli.model.root import STAMP_BYTES, sizes_of, stamp
 from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from verifier_cli.model.root import Place, Root
-    from verifier_cli.model.walk import Tree
+    from verifier_cli.model.root import Root
+    from verifier_cli.model.tree import Listing, Tree
+
+_UNSTAMPED = bytes(STAMP_BYTES)
+# What was a file when it was listed and is none, or not there, when it is opened.
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
 
 
 class Piece(Protocol):
@@ -38,12 +42,38 @@ class Piece(Protocol):
         """The raw digest."""
 
 
-class Wanted(NamedTuple):
-    """A signed file that is there: where its bytes are, and what they must hash to."""
+class Wanted:
+    """The signed files that are there in one directory, by column.
 
-    name: str
-    place: Place
-    pieces: Sequence[Piece]
+    Attributes:
+        listing: which they are.
+        pieces: what each must hash to.
+        equal: 1 for each whose every piece was read and has the signed digest, else 0.
+    """
+
+    __slots__ = ("_stamps", "equal", "listing", "pieces")
+
+    def __init__(self, listing: Listing, pieces: Sequence[Sequence[Piece]]) -> None:
+        """Nothing is stamped, nothing is equal."""
+        self.listing = listing
+        self.pieces = pieces
+        self.equal = bytearray(len(pieces))
+        self._stamps = bytearray(len(pieces) * STAMP_BYTES)
+
+    def stamp(self, index: int, status: os.stat_result) -> None:
+        """Keeps what the file at `index` is now."""
+        start = index * STAMP_BYTES
+        self._stamps[start : start + STAMP_BYTES] = stamp(status)
+
+    def stamped(self, index: int) -> bytes | None:
+        """The stamp of the file at `index`; None if it has none."""
+        start = index * STAMP_BYTES
+        found = bytes(self._stamps[start : start + STAMP_BYTES])
+        return None if found == _UNSTAMPED else found
+
+    def sizes(self) -> Iterator[int]:
+        """The size of each file in bytes; 0 of one that has no stamp."""
+        return sizes_of(self._stamps)
 
 
 class Findings:
@@ -61,13 +91,12 @@ class Findings:
         self._by_name.setdefault(name, Finding(code, detail, name, expected, actual))
 
     def changed(self, name: str) -> None:
-        """Notes that a file is no longer the one that was stamped."""
+        """Notes that a file is no longer the one that was listed or stamped."""
         self.add(Code.CHANGED_WHILE_READ, name, "changed while the model was read")
 
     def fault(self, name: str, error: OSError) -> None:
         """Notes that the system refused; what was just there and is gone has changed."""
-        vanished = isinstance(error, (FileNotFoundError, NotADirectoryError))
-        code = Code.CHANGED_WHILE_READ if vanished else Code.UNREADABLE
+        code = Code.CHANGED_WHILE_READ if error.errno in _GONE else Code.UNREADABLE
         self.add(code, name, f"cannot be read: {why(error)}")
 
     def __contains__(self, name: str) -> bool:
@@ -79,90 +108,59 @@ class Findings:
         return iter(self._by_name.values())
 
 
-def by_directory(wanted: Iterable[Wanted]) -> dict[tuple[int, str], list[Wanted]]:
-    """Groups files by the directory that their bytes are in."""
-    groups: dict[tuple[int, str], list[Wanted]] = {}
-    for item in wanted:
-        groups.setdefault((item.place.base, item.place.directory), []).append(item)
-    return groups
-
-
 def visit(
     root: Root,
-    groups: Mapping[tuple[int, str], Sequence[Wanted]],
+    wanted: Wanted,
+    indices: Iterable[int],
     findings: Findings,
-    look: Callable[[int, Wanted], None],
+    look: Callable[[int, Wanted, int], None],
 ) -> None:
-    """Calls `look` for each file with the descriptor of its directory, opened once for all."""
-    for (base, path), items in groups.items():
-        try:
-            here = root.open_directory(base, path)
-        except OSError as error:
-            for item in items:
-                findings.fault(item.name, error)
-            continue
-        try:
-            for item in items:
-                try:
-                    look(here, item)
-                except OSError as error:
-                    findings.fault(item.name, error)
-        finally:
-            os.close(here)
+    """Calls `look` for the files at `indices` with their directory's descriptor, opened once."""
+    listing = wanted.listing
+    try:
+        here = root.open_directory(listing.base, listing.path)
+    except OSError as error:
+        for index in indices:
+            findings.fault(listing.name(index), error)
+        return
+    try:
+        for index in indices:
+            try:
+                look(here, wanted, index)
+            except OSError as error:
+                findings.fault(listing.name(index), error)
+    finally:
+        os.close(here)
 
 
-class Stability:
-    """The stamps of one model's signed files and directories.
+def recheck(root: Root, wanted: Wanted, indices: Iterable[int], findings: Findings) -> None:
+    """Takes the stamps of the files at `indices` again; every difference is a finding."""
 
-    Attributes:
-        stamps: name -> stamp, of each wanted file that may be read.
-    """
-
-    def __init__(
-        self, root: Root, groups: Mapping[tuple[int, str], Sequence[Wanted]], findings: Findings
-    ) -> None:
-        """Takes the stamps of all files; sizes that cannot fit become findings at once."""
-        self._root = root
-        self._groups = groups
-        self._findings = findings
-        self.stamps: dict[str, Stamp] = {}
-        visit(root, groups, findings, self._stamp)
-
-    def _stamp(self, here: int, item: Wanted) -> None:
-        status = os.stat(item.place.name, dir_fd=here, follow_symlinks=False)
-        if not stat.S_ISREG(status.st_mode):
-            self._findings.changed(item.name)
-            return
-        end = item.pieces[-1].end
-        if end is not None and end != status.st_size:
-            sizes = (f"{end} bytes", f"{status.st_size} bytes")
-            self._findings.add(
-                Code.FILE_MODIFIED, item.name, "has another size than was signed", *sizes
-            )
-            return
-        self.stamps[item.name] = Stamp.of(status)
-
-    def recheck(self, tree: Tree) -> None:
-        """Takes all stamps again; every difference is a finding."""
-        visit(self._root, self._groups, self._findings, self._recheck)
-        for (base, path), before in tree.directories.items():
-            if self._directory(base, path) != before:
-                detail = "entries of the directory changed while the model was read"
-                self._findings.add(Code.CHANGED_WHILE_READ, path, detail)
-
-    def _recheck(self, here: int, item: Wanted) -> None:
-        before = self.stamps.get(item.name)
+    def look(here: int, wanted: Wanted, index: int) -> None:
+        before = wanted.stamped(index)
         if before is None:
             return
-        if Stamp.of(os.stat(item.place.name, dir_fd=here, follow_symlinks=False)) != before:
-            self._findings.changed(item.name)
+        status = os.stat(wanted.listing.files[index], dir_fd=here, follow_symlinks=False)
+        if stamp(status) != before:
+            findings.changed(wanted.listing.name(index))
 
-    def _directory(self, base: int, path: str) -> Stamp | None:
-        try:
-            here = self._root.open_directory(base, path)
-        except OSError:
-            return None
-        try:
-            return Stamp.of(os.fstat(here))
-        finally:
-            os.close(here)
+    visit(root, wanted, indices, findings, look)
+
+
+def recheck_directories(root: Root, tree: Tree, findings: Findings) -> None:
+    """Takes the stamps of the listed directories again; every difference is a finding."""
+    for (base, path), before in tree.directories.items():
+        if _directory(root, base, path) != before:
+            detail = "entries of the directory changed while the model was read"
+            findings.add(Code.CHANGED_WHILE_READ, path, detail)
+
+
+def _directory(root: Root, base: int, path: str) -> bytes | None:
+    try:
+        here = root.open_directory(base, path)
+    except OSError:
+        return None
+    try:
+        return stamp(os.fstat(here))
+    finally:
+        os.close(here)

@@ -10,12 +10,12 @@ import os
 import re
 import stat
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from verifier_cli.inputs import why
 from verifier_cli.model import links
-from verifier_cli.model.root import MODEL, Place, Stamp
+from verifier_cli.model.root import MODEL, stamp
+from verifier_cli.model.tree import Listing, Tree
 from verifier_cli.policy import GIT_PATHS
 from verifier_cli.verdict import Code, Finding
 
@@ -34,23 +34,6 @@ MAX_NAME_BYTES = 4_096
 _PUBLISHED, _NEXT = "..data", "..data_tmp"
 _VERSION = re.compile(r"\.\.[0-9]{4}(?:_[0-9]{2}){5}\.[0-9]+")
 _UTF8 = sys.getfilesystemencoding() == "utf-8"
-
-
-@dataclass(slots=True)
-class Tree:
-    """What is in the model.
-
-    Attributes:
-        files: name relative to the model -> where its bytes are.
-        directories: (base, path) -> the stamp each had when it was listed.
-        hazards: findings about entries that are not plain files and directories.
-        ignored: names that were left out, each with its subtree.
-    """
-
-    files: dict[str, Place] = field(default_factory=dict)
-    directories: dict[tuple[int, str], Stamp] = field(default_factory=dict)
-    hazards: list[Finding] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
 
 
 class _Visit(NamedTuple):
@@ -88,6 +71,8 @@ class Walk:
         self._pending: list[_Visit] = []
         self._entries = 0
         self._linked = 0
+        # (base, directory) -> files there, and their names in the model.
+        self._elsewhere: dict[tuple[int, str], tuple[list[str], list[str]]] = {}
         self.tree = Tree()
 
     def run(self) -> Tree:
@@ -113,7 +98,7 @@ class Walk:
             self._unreadable(name, error)
         else:
             if stat.S_ISREG(status.st_mode):
-                self.tree.files[name] = Place(MODEL, "", name)
+                self.tree.listings.append(Listing(MODEL, "", files=[name]))
             else:
                 self._special(name, status.st_mode)
         finally:
@@ -129,11 +114,13 @@ class Walk:
             return
         here = self._root.open_directory(visit.base, visit.path)
         try:
-            stamp = Stamp.of(os.fstat(here))
-            if self.tree.directories.setdefault((visit.base, visit.path), stamp) != stamp:
+            now = stamp(os.fstat(here))
+            if self.tree.directories.setdefault((visit.base, visit.path), now) != now:
                 detail = "entries of the directory changed while the model was read"
                 self._hazard(Code.CHANGED_WHILE_READ, visit.name, detail)
             published = _published(here) if self._follow and not visit.name else frozenset()
+            listing = Listing(visit.base, visit.path, f"{visit.name}/" if visit.name else "")
+            self.tree.listings.append(listing)
             empty = True
             with os.scandir(here) as entries:
                 for entry in entries:
@@ -141,17 +128,23 @@ class Walk:
                     self._entries += 1
                     if self._entries > MAX_ENTRIES:
                         return
-                    self._entry(visit, entry, published)
+                    self._entry(visit, entry, published, listing)
         finally:
             os.close(here)
         if empty and visit.name:
             detail = "the directory is empty; no signature can cover it"
             self._hazard(Code.EMPTY_DIRECTORY, visit.name, detail)
 
-    def _entry(self, visit: _Visit, entry: os.DirEntry[str], published: frozenset[str]) -> None:
+    def _entry(
+        self,
+        visit: _Visit,
+        entry: os.DirEntry[str],
+        published: frozenset[str],
+        listing: Listing,
+    ) -> None:
         # Names are compared as UTF-8 whatever the locale says they are.
         own = entry.name if _UTF8 else os.fsencode(entry.name).decode("utf-8", "surrogateescape")
-        name = f"{visit.name}/{own}" if visit.name else own
+        name = listing.prefix + own
         if len(name) > MAX_NAME_BYTES:
             detail = f"a name below it is longer than {MAX_NAME_BYTES} characters"
             self._hazard(Code.TOO_LARGE, visit.name, detail)
@@ -168,12 +161,25 @@ class Walk:
             elif entry.is_dir(follow_symlinks=False):
                 path = f"{visit.path}/{entry.name}" if visit.path else entry.name
                 self._descend(visit, name, path)
-            elif is_file:
-                self.tree.files[name] = Place(visit.base, visit.path, entry.name)
-            else:
+            elif not is_file:
                 self._special(name, entry.stat(follow_symlinks=False).st_mode)
+            elif own is entry.name:
+                listing.files.append(own)
+            else:
+                self._other(name, visit.base, visit.path, entry.name)
         except OSError as error:
             self._unreadable(name, error)
+
+    def _other(self, name: str, base: int, directory: str, file: str) -> None:
+        """Notes a file that has another name in the model than where its bytes are."""
+        place = (base, directory)
+        if place not in self._elsewhere:
+            self._elsewhere[place] = ([], [])
+            files, names = self._elsewhere[place]
+            self.tree.listings.append(Listing(base, directory, files=files, names=names))
+        files, names = self._elsewhere[place]
+        files.append(file)
+        names.append(name)
 
     def _descend(self, visit: _Visit, name: str, path: str) -> None:
         self._pending.append(_Visit(name, visit.base, path, (*visit.ancestors, visit.path)))
@@ -195,7 +201,7 @@ class Walk:
                 self._descend(visit, name, end.path)
         elif stat.S_ISREG(end.mode):
             directory, _, file = end.path.rpartition("/")
-            self.tree.files[name] = Place(end.base, directory, file)
+            self._other(name, end.base, directory, file)
         else:
             self._special(name, end.mode)
 

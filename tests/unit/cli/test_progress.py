@@ -26,7 +26,7 @@ KEY = ("--public-key", "testdata/trust/key.pub")
 
 def far(total: int, done: int) -> Progress:
     progress = Progress()
-    progress.total = total
+    progress.expect(total)
     progress.advance(done)
     return progress
 

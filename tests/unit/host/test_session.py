@@ -177,18 +177,37 @@ def test_progress_is_logged_every_few_seconds(clock: Clock) -> None:
     clock.now += 60
     tick(progress)
     assert stream.getvalue() == "", "there is nothing to hash yet"
-    progress.total = 1000
+    progress.expect(1000)
     tick(progress)
-    progress.advance(250)
+    assert stream.getvalue() == "", "it has only begun"
     clock.now += 4.9
     tick(progress)
-    clock.now += 15.1
+    clock.now += 5.1
+    tick(progress)
+    progress.advance(250)
+    clock.now += 10
     tick(progress)
     found = check_log_lines(stream.getvalue())
     assert [(line["bytes"], line["totalBytes"]) for line in found] == [(0, 1000), (250, 1000)]
     assert "etaSeconds" not in found[0]
-    # 250 bytes in 80 seconds, 750 to go
-    assert (found[1]["bytesPerSecond"], found[1]["etaSeconds"]) == (3, 240)
+    # 250 bytes in the last 10 seconds, 750 to go
+    assert (found[1]["bytesPerSecond"], found[1]["etaSeconds"]) == (25, 30)
+
+
+def test_what_is_not_known_yet_is_not_guessed(clock: Clock) -> None:
+    """While files are still opened, nobody knows how many bytes there will be."""
+    stream = io.StringIO()
+    tick, progress = Ticker(Log(stream)), Progress()
+    progress.sizing = True
+    progress.expect(1000)
+    tick(progress)
+    progress.advance(1000)
+    clock.now += 10
+    tick(progress)
+    (line,) = check_log_lines(stream.getvalue())
+    assert (line["bytes"], line["bytesPerSecond"]) == (1000, 100)
+    assert "totalBytes" not in line
+    assert "etaSeconds" not in line
 
 
 def test_a_reader_of_the_report_who_went_away() -> None:

@@ -44,7 +44,7 @@ def test_the_work_is_watched() -> None:
         looked.set()
 
     def work(progress: Progress) -> bool:
-        progress.total = 5
+        progress.expect(5)
         return looked.wait(60)
 
     assert supervise(work, timeout_seconds=60, tick=tick)

@@ -9,13 +9,13 @@ import pytest
 
 from verifier_cli.model import compare as module
 from verifier_cli.model.compare import compare_names
-from verifier_cli.model.root import MODEL, Place
-from verifier_cli.model.walk import Tree
+from verifier_cli.model.root import MODEL
+from verifier_cli.model.tree import Listing, Tree
 from verifier_cli.signature.serialization import Piece
 from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
-    from verifier_cli.model.stability import Wanted
+    from collections.abc import Sequence
 
 PIECES = (Piece(0, None, b""),)
 
@@ -35,10 +35,24 @@ def compare(
     ignore: str = "",
     tolerate: bool = False,
     sharded: bool = False,
-) -> tuple[list[Wanted], list[Finding]]:
+) -> tuple[dict[str, Sequence[object]], list[Finding]]:
+    """What is wanted, by name, and the findings; each directory has a listing of its own."""
     manifest = Signed(dict.fromkeys(signed.split(), PIECES), sharded)
-    tree = Tree({name: Place(MODEL, "", name) for name in there.split()}, hazards=list(hazards))
-    return compare_names(manifest, tree, frozenset(ignore.split()), tolerate_unsigned=tolerate)
+    tree = Tree(hazards=list(hazards))
+    for name in there.split():
+        directory, _, file = name.rpartition("/")
+        prefix = f"{directory}/" if directory else ""
+        if not tree.listings or tree.listings[-1].path != directory:
+            tree.listings.append(Listing(MODEL, directory, prefix))
+        tree.listings[-1].files.append(file)
+    found, findings = compare_names(
+        manifest, tree, frozenset(ignore.split()), tolerate_unsigned=tolerate
+    )
+    pieces = [
+        pair for each in found for pair in zip(each.listing.named(), each.pieces, strict=True)
+    ]
+    assert len(dict(pieces)) == len(pieces)
+    return dict(pieces), findings
 
 
 def codes(findings: list[Finding]) -> dict[str, Code]:
@@ -47,19 +61,36 @@ def codes(findings: list[Finding]) -> dict[str, Code]:
 
 def test_what_is_signed_and_there_is_wanted() -> None:
     wanted, findings = compare("a d/b", "d/b a")
-    assert [item.name for item in wanted] == ["a", "d/b"]
-    assert wanted[0].pieces is PIECES
+    assert set(wanted) == {"a", "d/b"}
+    assert wanted["a"] is PIECES
     assert findings == []
 
 
 def test_what_is_missing_and_what_is_unsigned() -> None:
     wanted, findings = compare("a b", "a c d")
-    assert [item.name for item in wanted] == ["a"]
+    assert set(wanted) == {"a"}
     assert codes(findings) == {
         "b": Code.FILE_MISSING,
         "c": Code.FILE_UNSIGNED,
         "d": Code.FILE_UNSIGNED,
     }
+
+
+def test_a_file_system_that_lists_a_name_twice() -> None:
+    """One that is counted twice would make up for one that is not there."""
+    wanted, findings = compare("a b", "a a")
+    assert set(wanted) == {"a"}
+    assert codes(findings) == {"b": Code.FILE_MISSING}
+
+
+def test_files_that_links_lead_to_are_known_by_the_links_names() -> None:
+    manifest = Signed({"l": PIECES, "d/m": PIECES})
+    behind = Listing(MODEL, "x", files=["1", "2", "3"], names=["l", "other", "d/m"])
+    wanted, findings = compare_names(manifest, Tree([behind]), frozenset(), tolerate_unsigned=False)
+    (found,) = wanted
+    assert [found.listing.name(index) for index in range(2)] == ["l", "d/m"]
+    assert found.listing.files == ["1", "3"]
+    assert codes(findings) == {"other": Code.FILE_UNSIGNED}
 
 
 def test_a_file_in_the_place_of_a_directory() -> None:
@@ -74,19 +105,19 @@ def test_a_signed_file_below_an_ignore_path(ignore: str, covered: set[str]) -> N
     there = {"c", "d/a", "d/e/b", "da"}
     wanted, findings = compare("c d/a d/e/b da", " ".join(there - covered), ignore=ignore)
     assert codes(findings) == dict.fromkeys(covered, Code.SIGNED_BUT_IGNORED)
-    assert {item.name for item in wanted} == there - covered
+    assert set(wanted) == there - covered
 
 
 def test_a_signed_file_that_is_ignored_counts_as_ignored_even_if_it_was_listed() -> None:
     wanted, findings = compare("d/a", "d/a", ignore="d")
-    assert wanted == []
+    assert wanted == {}
     assert codes(findings) == {"d/a": Code.SIGNED_BUT_IGNORED}
 
 
 @pytest.mark.parametrize("path", ["d", "d/a", ""])
 def test_an_obstacle_speaks_for_what_lies_behind_it(path: str) -> None:
     wanted, findings = compare("d/a", "", Finding(Code.UNREADABLE, "closed", path))
-    assert wanted == []
+    assert wanted == {}
     assert findings == []
 
 

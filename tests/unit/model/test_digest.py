@@ -67,7 +67,13 @@ def run(  # noqa: PLR0913
     with Root(str(model)) as root:
         tree = Walk(root, ignore=frozenset(), skip=frozenset(), follow=False).run()
         digester = Digester(root, tree, algorithm, progress or Progress())
-        wanted = [Wanted(name, tree.files[name], signed[name]) for name in signed]
+        wanted = [
+            Wanted(each, [signed[name] for name in each.named()])
+            for listing in tree.listings
+            for each in [
+                listing.only([i for i, name in enumerate(listing.named()) if name in signed])
+            ]
+        ]
         if callable(before):
             before()
         return digester.run(wanted, workers)
@@ -270,7 +276,8 @@ def test_small_files_that_come_in_bits(bits: list[str], size: int, whole: bytes 
     with ours, theirs:
         for bit in bits:
             theirs.send(bit.encode())
-        assert module._read_whole(ours.fileno(), size) == whole
+        first = ours.recv(size + 1)
+        assert module._read_on(ours.fileno(), size, first) == whole
 
 
 def test_nothing_to_hash(tmp_path: Path) -> None:

@@ -23,6 +23,17 @@ def test_bytes_of_all_threads_are_summed() -> None:
     assert progress.done == 23
 
 
+def test_what_all_threads_expect_is_summed() -> None:
+    progress = Progress()
+    threads = [threading.Thread(target=lambda: progress.expect(5)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    progress.expect(1)
+    assert (progress.total, progress.done) == (21, 0)
+
+
 def test_a_cancelled_worker_stops_at_its_next_chunk() -> None:
     progress = Progress()
     progress.advance(1)

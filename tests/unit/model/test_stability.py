@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,9 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.signing import write_tree
-from verifier_cli.model.root import MODEL, Place, Root
-from verifier_cli.model.stability import Findings, Stability, Wanted, by_directory, visit
-from verifier_cli.model.walk import Tree, Walk
+from verifier_cli.model.root import MODEL, Root
+from verifier_cli.model.stability import (
+    Findings,
+    Wanted,
+    recheck,
+    recheck_directories,
+    visit,
+)
+from verifier_cli.model.tree import Listing
+from verifier_cli.model.walk import Walk
 from verifier_cli.signature.serialization import Piece
 from verifier_cli.verdict import Code
 
@@ -20,17 +28,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def wanted(name: str, end: int | None = None) -> Wanted:
-    directory, _, file = name.rpartition("/")
-    return Wanted(name, Place(MODEL, directory, file), (Piece(0, end, b""),))
+def wanted(*names: str) -> list[Wanted]:
+    """Each in a listing of its own."""
+    made = []
+    for name in names:
+        directory, _, file = name.rpartition("/")
+        listing = Listing(MODEL, directory, f"{directory}/" if directory else "", [file])
+        made.append(Wanted(listing, [(Piece(0, None, b""),)]))
+    return made
 
 
 @contextmanager
-def stamped(model: Path, *items: Wanted) -> Iterator[tuple[Stability, Tree, Findings]]:
-    findings = Findings()
+def stamped(model: Path, *names: str) -> Iterator[tuple[Findings, Callable[[], None]]]:
+    """Stamps the files; yields the findings, and what takes all stamps again."""
+    findings, items = Findings(), wanted(*names)
     with Root(str(model)) as root:
         tree = Walk(root, ignore=frozenset(), skip=frozenset(), follow=False).run()
-        yield Stability(root, by_directory(items), findings), tree, findings
+        for each, name in zip(items, names, strict=True):
+            each.stamp(0, (model / name).lstat())
+
+        def again() -> None:
+            for each in items:
+                recheck(root, each, range(1), findings)
+            recheck_directories(root, tree, findings)
+
+        yield findings, again
 
 
 def codes(findings: Findings) -> dict[str, Code]:
@@ -44,23 +66,28 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_nothing_changed(model: Path) -> None:
-    with stamped(model, wanted("a"), wanted("d/b", 2), wanted("d/c")) as (found, tree, findings):
-        found.recheck(tree)
+    with stamped(model, "a", "d/b", "d/c") as (findings, again):
+        again()
     assert list(findings) == []
-    assert {name: stamp.size for name, stamp in found.stamps.items()} == {
-        "a": 1,
-        "d/b": 2,
-        "d/c": 0,
-    }
 
 
-def test_a_size_that_cannot_fit(model: Path) -> None:
-    with stamped(model, wanted("d/b", 3)) as (found, tree, findings):
-        found.recheck(tree)
-    (finding,) = findings
-    assert finding.code is Code.FILE_MODIFIED
-    assert (finding.expected, finding.actual) == ("3 bytes", "2 bytes")
-    assert found.stamps == {}
+def test_a_file_without_a_stamp_is_not_looked_at_again(model: Path) -> None:
+    """There is a finding already, or it was never opened; it is not equal either way."""
+    findings, (item,) = Findings(), wanted("gone")
+    assert item.stamped(0) is None
+    with Root(str(model)) as root:
+        recheck(root, item, range(1), findings)
+    assert list(findings) == []
+    assert item.equal == bytes(1)
+
+
+def test_a_stamp_tells_the_size(model: Path) -> None:
+    listing = Listing(MODEL, "d", "d/", ["b", "c"])
+    item = Wanted(listing, [(Piece(0, None, b""),)] * 2)
+    item.stamp(1, (model / "d/b").stat())
+    assert item.stamped(0) is None
+    assert item.stamped(1) is not None
+    assert list(item.sizes()) == [0, 2]
 
 
 def write(path: Path) -> None:
@@ -113,21 +140,10 @@ CHANGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_between_the_stamps(model: Path, name: str) -> None:
     change, expected = CHANGES[name]
-    with stamped(model, wanted("a"), wanted("d/b"), wanted("d/c")) as (found, tree, findings):
+    with stamped(model, "a", "d/b", "d/c") as (findings, again):
         change(model)
-        found.recheck(tree)
+        again()
     assert codes(findings) == dict.fromkeys(expected, Code.CHANGED_WHILE_READ)
-
-
-def test_what_was_gone_before_the_first_stamp(model: Path) -> None:
-    (model / "l").symlink_to("a")
-    with stamped(model, wanted("gone"), wanted("d"), wanted("l"), wanted("x/y")) as (
-        found,
-        _,
-        findings,
-    ):
-        assert found.stamps == {}
-    assert codes(findings) == dict.fromkeys(("gone", "d", "l", "x/y"), Code.CHANGED_WHILE_READ)
 
 
 def test_the_first_finding_stays_but_a_change_outweighs_it() -> None:
@@ -148,6 +164,8 @@ def test_the_first_finding_stays_but_a_change_outweighs_it() -> None:
     [
         (FileNotFoundError(2, "No such file"), Code.CHANGED_WHILE_READ),
         (NotADirectoryError(20, "Not a directory"), Code.CHANGED_WHILE_READ),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links"), Code.CHANGED_WHILE_READ),
+        (OSError(errno.ENXIO, "No such device or address"), Code.CHANGED_WHILE_READ),
         (PermissionError(13, "Permission denied"), Code.UNREADABLE),
         (OSError(5, "Input/output error"), Code.UNREADABLE),
         (OSError(), Code.UNREADABLE),
@@ -162,13 +180,15 @@ def test_what_the_system_refuses(error: OSError, code: Code) -> None:
 def test_a_refusal_concerns_only_its_file(model: Path) -> None:
     seen: list[str] = []
 
-    def look(here: int, item: Wanted) -> None:
-        seen.append(item.name)
-        os.stat(item.place.name, dir_fd=here)
+    def look(here: int, item: Wanted, index: int) -> None:
+        seen.append(item.listing.name(index))
+        os.stat(item.listing.files[index], dir_fd=here)
 
     findings = Findings()
-    items = [wanted("gone"), wanted("a"), wanted("x/y"), wanted("d/b")]
     with Root(str(model)) as root:
-        visit(root, by_directory(items), findings, look)
-    assert seen == ["gone", "a", "d/b"]
-    assert set(codes(findings)) == {"gone", "x/y"}
+        for each in wanted("gone", "a", "x/y", "d/b"):
+            visit(root, each, range(1), findings, look)
+        both = Wanted(Listing(MODEL, "d", "d/", ["none", "c"]), [()] * 2)
+        visit(root, both, range(2), findings, look)
+    assert seen == ["gone", "a", "d/b", "d/none", "d/c"]
+    assert set(codes(findings)) == {"gone", "x/y", "d/none"}

@@ -1,0 +1,187 @@
+"""Reads large files in order, chunk by chunk; several chunks at a time where the storage is slow.
+
+From memory, or a disk of one's own, a chunk is read faster than it is hashed, and a thread that
+reads ahead would only cost. On storage far away each read waits: there several are in flight, and
+are handed out in order all the same. Memory is bounded by the reads in flight.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from queue import SimpleQueue
+
+from verifier_cli.model.waiting import Watch
+
+CHUNK_BYTES = 1 << 20
+# For all files that are read at a time.
+IN_FLIGHT = 16
+# After so many chunks, and again each time that there were twice as many, it is decided.
+_TRIAL = 4
+_SLOW = 0.3
+
+
+class Buffers:
+    """Chunks of memory that are used again; of any thread."""
+
+    def __init__(self) -> None:
+        """Has none yet."""
+        self._free: list[memoryview] = []
+
+    def take(self) -> memoryview:
+        """A buffer of `CHUNK_BYTES`."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return memoryview(bytearray(CHUNK_BYTES))
+
+    def give(self, buffer: memoryview) -> None:
+        """Takes one back that nobody writes to any more."""
+        self._free.append(buffer)
+
+
+class Chunk:
+    """A part of an open file, and the buffer that it is read into."""
+
+    def __init__(self, descriptor: int, offset: int, wanted: memoryview) -> None:
+        """Wants as many bytes from `offset` as `wanted` is long."""
+        self._descriptor, self._offset, self._wanted = descriptor, offset, wanted
+        self._outcome: SimpleQueue[memoryview | BaseException] = SimpleQueue()
+
+    def read(self) -> memoryview:
+        """Reads, and returns what there is: less than wanted only where the file ends."""
+        count = 0
+        while rest := self._wanted[count:]:
+            more = os.preadv(self._descriptor, [rest], self._offset + count)
+            if not more:
+                break
+            count += more
+        return self._wanted[:count]
+
+    def serve(self) -> None:
+        """Reads for another thread, which calls `wait`."""
+        try:
+            self._outcome.put(self.read())
+        except BaseException as error:  # noqa: BLE001  (raised again in `wait`)
+            self._outcome.put(error)
+
+    def wait(self) -> memoryview:
+        """Returns, or raises, what came of it in the other thread."""
+        outcome = self._outcome.get()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+class Readers:
+    """Threads that read ahead, for all files. They start when they are needed."""
+
+    def __init__(self) -> None:
+        """Starts none yet."""
+        self._asked: SimpleQueue[Chunk | None] = SimpleQueue()
+        self._threads = 0
+        self._starting = threading.Lock()
+
+    def start(self) -> bool:
+        """Starts them, if they do not run yet; whether there is at least one."""
+        with self._starting:
+            try:
+                while self._threads < IN_FLIGHT:
+                    threading.Thread(target=self._serve, daemon=True).start()
+                    self._threads += 1
+            except RuntimeError:
+                pass  # no more threads are granted: those that there are do it
+        return self._threads > 0
+
+    def _serve(self) -> None:
+        while (chunk := self._asked.get()) is not None:
+            chunk.serve()
+
+    def ask(self, chunk: Chunk) -> None:
+        """Has it read."""
+        self._asked.put(chunk)
+
+    def close(self) -> None:
+        """Ends them, each after what it reads."""
+        for _ in range(self._threads):
+            self._asked.put(None)
+
+
+class Stream:
+    """The bytes of an open file from `start` to `end`, in order, chunk by chunk.
+
+    Args:
+        in_flight: how many chunks may be read at a time, if it turns out that reading is slow.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        descriptor: int,
+        start: int,
+        end: int,
+        *,
+        buffers: Buffers,
+        readers: Readers,
+        in_flight: int,
+    ) -> None:
+        """Reads nothing yet."""
+        self._descriptor, self._offset, self._end = descriptor, start, end
+        self._buffers, self._readers, self._in_flight = buffers, readers, in_flight
+        # Those ahead, in order, and that which was handed out, each with its buffer.
+        self._ahead: deque[tuple[Chunk, memoryview]] = deque()
+        self._in_use: memoryview | None = None
+        self._chunks, self._decide_at = 0, _TRIAL
+        self._watch = Watch()
+
+    def next(self) -> memoryview:
+        """The next chunk, good until the next call; empty at the end, be it that of the file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        self._give_back()
+        if not self._ahead and self._offset == self._end:
+            return memoryview(b"")
+        if self._ahead or (self._is_slow() and self._readers.start()):
+            self._ask()
+            chunk, self._in_use = self._ahead.popleft()
+            found = chunk.wait()
+        else:
+            chunk, self._in_use = self._chunk()
+            found = chunk.read()
+        self._chunks += 1
+        return found
+
+    def _is_slow(self) -> bool:
+        if self._chunks < self._decide_at:
+            return False
+        self._decide_at *= 2
+        return self._watch.waited() > _SLOW
+
+    def _ask(self) -> None:
+        """Has as much read ahead as may be; at least one chunk, if it is not the end."""
+        while self._offset < self._end and len(self._ahead) < self._in_flight:
+            ahead = self._chunk()
+            self._ahead.append(ahead)
+            self._readers.ask(ahead[0])
+
+    def _chunk(self) -> tuple[Chunk, memoryview]:
+        buffer, offset = self._buffers.take(), self._offset
+        self._offset = min(offset + len(buffer), self._end)
+        return Chunk(self._descriptor, offset, buffer[: self._offset - offset]), buffer
+
+    def _give_back(self) -> None:
+        if self._in_use is not None:
+            self._buffers.give(self._in_use)
+            self._in_use = None
+
+    def close(self) -> None:
+        """Waits for what is still being read; then the file may be closed."""
+        self._give_back()
+        for chunk, buffer in self._ahead:
+            with contextlib.suppress(Exception):
+                chunk.wait()
+            self._buffers.give(buffer)
+        self._ahead.clear()
