@@ -1,6 +1,6 @@
 """Bases made from Debian packages, for where the public registries are out of reach.
 
-`BUILDER` stands in for debian:13-slim with its Python, `RUNTIME` for distroless' python3-debian13.
+`BUILDER` stands in for debian:13-slim with its Python and rustc, `RUNTIME` for distroless' python3-debian13.
 Both are made once and kept in the container storage below the user's cache folder.
 """
 
@@ -41,7 +41,7 @@ class Base:
         return f"localhost/model-verify/{self.name}:{hashlib.sha256(recipe).hexdigest()[:12]}"
 
 
-BUILDER = Base("builder", "python3-venv", ("--variant=minbase",))
+BUILDER = Base("builder", "python3-venv,rustc", ("--variant=minbase",))
 RUNTIME = Base(
     "runtime",
     # What distroless has: //base, //cc, and of //python3 what the rest does not bring along.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -92,6 +93,7 @@ class Promised:
     commands: tuple[str, ...]
     megabytes: tuple[int, int]
     absent: tuple[str, ...] = ()
+    ours: tuple[tuple[str, str], ...] = ()
 
 
 START = "/opt/model-verify/bin"
@@ -103,6 +105,7 @@ PROMISED = {
         commands=("model-verify",),
         megabytes=(40, 110),
         absent=("aiohttp", "kopf", "uvicorn", "webhook", "controller", "apiserver"),
+        ours=(("model-verify-native", "0.1.0"),),
     ),
     "operator": Promised(
         title="model-verify-operator",
@@ -276,23 +279,29 @@ def test_the_byte_code_is_there_and_holds_for_the_source_beside_it(archive: Arch
         assert code[4] == CHECKED_HASH, source
 
 
-def test_the_bill_of_materials_lists_what_is_installed(archive: Archive) -> None:
+def test_the_bill_of_materials_lists_what_is_installed(
+    archive: Archive, promised: Promised
+) -> None:
     bill = json.loads(archive.read(HOME / "sbom.cdx.json"))
     assert bill["bomFormat"] == "CycloneDX"
     assert bill["metadata"]["component"]["name"] == "model-verify"
-    components = [(c["purl"].split("/")[0], c["name"], c["version"]) for c in bill["components"]]
+    components = [
+        (c.get("purl", "").split("/")[0], c["name"], c["version"]) for c in bill["components"]
+    ]
     assert len(set(components)) == len(components)
     listed = {each for each in components if each[0] in ("pkg:pypi", "pkg:deb")}
     installed = {("pkg:pypi", *named(archive, path)) for path in metadata(archive)}
     installed |= {("pkg:deb", *named(archive, path)) for path in controls(archive)}
-    ours = ("pkg:pypi", "model-verify", __version__)
-    assert listed | {ours} == installed
+    # Ours are not from the index: the image itself, and what it lists without a package URL.
+    assert {("", *each) for each in promised.ours} <= set(components)
+    ours = {("pkg:pypi", *each) for each in (("model-verify", __version__), *promised.ours)}
+    assert listed | ours == installed
     # What is compiled into a wheel, by the wheel's own word.
     assert {"openssl", "openssl-src"} <= {name for _, name, _ in set(components) - listed}
 
 
 def test_it_holds_the_locked_versions_and_nothing_that_was_left_out(
-    archive: Archive, which: str
+    archive: Archive, which: str, promised: Promised
 ) -> None:
     locked = (ROOT / "requirements" / f"{which}.txt").read_text(encoding="utf-8")
     wanted = set(
@@ -300,7 +309,7 @@ def test_it_holds_the_locked_versions_and_nothing_that_was_left_out(
     )
     found = {named(archive, path) for path in metadata(archive)}
     normal = {(re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in found}
-    assert normal == wanted | {("model-verify", __version__)}
+    assert normal == wanted | {("model-verify", __version__), *promised.ours}
 
 
 def metadata(archive: Archive) -> list[PurePosixPath]:
@@ -397,3 +406,20 @@ def test_every_module_can_be_imported_without_what_was_left_out(
     reference = request.getfixturevalue(image)
     python = ("run", "--rm", *FLAGS, "--entrypoint=/opt/model-verify/bin/python", reference)
     assert podman(*python, "-I", "-c", IMPORT_ALL).stdout == "imported\n"
+
+
+BOTH = """
+import model_verify_native as native
+one, other = (native.Sha256(), native.Sha256()) if native.LANES else (None, None)
+if one:
+    native.update_both(one, memoryview(bytearray(b"a" * 64)), other, memoryview(bytearray(b"b")))
+print(native.LANES, *(each.digest().hex() for each in (one, other) if each))
+"""
+
+
+def test_two_files_at_a_time_where_the_processor_can(podman: Podman, verifier: str) -> None:
+    python = ("run", "--rm", *FLAGS, "--entrypoint=/opt/model-verify/bin/python", verifier)
+    said = podman(*python, "-I", "-c", BOTH).stdout.split()
+    able = "sha_ni" in Path("/proc/cpuinfo").read_text("ascii").split()
+    digests = [hashlib.sha256(data).hexdigest() for data in (b"a" * 64, b"b")]
+    assert said == (["2", *digests] if able else ["0"])
