@@ -10,7 +10,6 @@ import dataclasses
 import json
 import re
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 from verifier_cli.config.fields import Fields
 from verifier_cli.errors import ConfigError, Problem
@@ -120,6 +119,8 @@ def absolute(text: str) -> str | None:
 
 def issuer(text: str) -> str | None:
     """Says what is wrong with an OIDC issuer: https, a host, and no query or fragment."""
+    from urllib.parse import urlsplit
+
     try:
         good = _ISSUER.fullmatch(text) is not None and bool(urlsplit(text).hostname)
     except ValueError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import traceback
 from typing import IO, TYPE_CHECKING
 
 from verifier_cli.errors import ConfigError, ModelVerifyError, Problem
@@ -95,6 +94,8 @@ def internal(
     error: Exception, log: Log, clock: Clock, policies: Sequence[Policy], engine: str
 ) -> Report:
     """The report of a bug; the trace goes to the log at level debug."""
+    import traceback
+
     log.event("trace", "".join(traceback.format_exception(error)))
     sentence = f"internal error ({type(error).__name__}); --log-level debug shows the trace"
     return undecided(Reason.INTERNAL, sentence, clock, policies=policies, engine=engine)
