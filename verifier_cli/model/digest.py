@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
 
 # Up to here a file is read by one call and hashed as soon as it is opened.
 SMALL_BYTES = 128 * 1024
-# Files of one directory that are looked at in one job.
+# Files of one directory that are looked at in one job; where the first few of them take long, it is
+# the storage that is slow, and the rest is shared out by as few.
 BATCH_FILES = 64
+FEW_FILES = 8
+SLOW_SECONDS = 0.05
 # Below this much work threads cost more than they bring.
 MIN_PARALLEL_BYTES = 4 << 20
 
@@ -115,11 +119,20 @@ class Digester:
 
     def _in_batches(self, wanted: Sequence[Wanted], job: Callable[..., None]) -> None:
         jobs: deque[Callable[[], None]] = deque()
+
+        def batch(each: Wanted, first: range, rest: range) -> None:
+            started = time.monotonic()
+            job(self._root, each, first, self._findings)
+            if not rest:
+                return
+            if time.monotonic() - started < SLOW_SECONDS:
+                job(self._root, each, rest, self._findings)
+            else:
+                jobs.extend(partial(batch, each, *_split(few)) for few in _sliced(rest, FEW_FILES))
+
         for each in wanted:
-            everything = range(len(each.pieces))
-            for first in everything[::BATCH_FILES]:
-                batch = everything[first : first + BATCH_FILES]
-                jobs.append(partial(job, self._root, each, batch, self._findings))
+            for many in _sliced(range(len(each.pieces)), BATCH_FILES):
+                jobs.append(partial(batch, each, *_split(many)))
         # Such work is done by the interpreter, which is one.
         pool.run(jobs, 1)
 
@@ -262,6 +275,14 @@ class Digester:
             digest.hex(),
         )
         return False
+
+
+def _sliced(indices: range, size: int) -> Iterator[range]:
+    return (indices[first : first + size] for first in range(0, len(indices), size))
+
+
+def _split(indices: range) -> tuple[range, range]:
+    return indices[:FEW_FILES], indices[FEW_FILES:]
 
 
 def _grouped(parts: Sequence[_Part], workers: int, width: int) -> Iterator[Sequence[_Part]]:

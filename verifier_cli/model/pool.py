@@ -16,13 +16,14 @@ MOST = 16
 # What takes less says nothing about the storage.
 _MIN_SECONDS = 0.02
 _HALF = 0.5
+_MORE = 3
 
 
 def run(jobs: deque[Callable[[], None]], workers: int) -> None:
     """Empties the queue on `workers` threads, the calling one among them.
 
-    A thread that waited most of the time, as did the whole process, starts another one, up to
-    `MOST`: it is the storage that all of them wait for, and it can serve several at a time.
+    A thread that waited most of the time, as did the whole process, starts some more, up to `MOST`
+    in all: it is the storage that they wait for, and it can serve several at a time.
 
     Raises:
         BaseException: the first that any job raised; the others then end after their job.
@@ -68,7 +69,8 @@ class _Pool:
                 self._errors.append(error)
             if watch.seconds > _MIN_SECONDS:
                 if self._wants_more(watch):
-                    self._start()
+                    for _ in range(min(_MORE, MOST - 1 - len(self._others))):
+                        self._start()
                 watch = Watch()
 
     def _wants_more(self, watch: Watch) -> bool:
