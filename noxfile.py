@@ -79,6 +79,14 @@ def sync(session: nox.Session, *groups: str, options: tuple[str, ...] = ()) -> N
     )
 
 
+def compiled(session: nox.Session) -> None:
+    """Compiles native/ and installs it; the session has hatchling already."""
+    install = "from images import tools; tools.ensure({'rustc': 'rustc'}, {})"
+    session.run("python", "-c", install)
+    into = ("--python", str(session.virtualenv.location))
+    session.run("uv", "pip", "install", "--no-deps", "--no-build-isolation", *into, "./native")
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Verify the models of testdata/ and show a verdict of each kind."""
@@ -107,10 +115,7 @@ def slow(session: nox.Session) -> None:
 def native(session: nox.Session) -> None:
     """Compile native/, compare it with hashlib, and run the tests that hash by it."""
     sync(session, "tests", "image-build")
-    install = "from images import tools; tools.ensure({'rustc': 'rustc'}, {})"
-    session.run("python", "-c", install)
-    into = ("--python", str(session.virtualenv.location))
-    session.run("uv", "pip", "install", "--no-deps", "--no-build-isolation", *into, "./native")
+    compiled(session)
     session.run("pytest", "-m", "native", "tests/native", *session.posargs)
     session.run("pytest", *FAST, *HASHING, *session.posargs)
 
@@ -162,6 +167,7 @@ def bench(session: nox.Session) -> None:
     """Measure speed and memory against model_signing."""
     # Installed as users have it: an editable package starts more slowly.
     sync(session, "bench", options=("--no-editable", "--reinstall-package=model-verify"))
+    compiled(session)
     session.run("python", "-m", "benchmarks.bench", *session.posargs)
 
 

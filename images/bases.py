@@ -1,7 +1,8 @@
 """Bases made from Debian packages, for where the public registries are out of reach.
 
-`BUILDER` stands in for debian:13-slim with its Python and rustc, `RUNTIME` for distroless' python3-debian13.
-Both are made once and kept in the container storage below the user's cache folder.
+`BUILDER` stands in for debian:13-slim with its Python and rustc, `RUNTIME` for distroless'
+python3-debian13. Both are made once and kept in the container storage below the user's cache
+folder.
 """
 
 from __future__ import annotations

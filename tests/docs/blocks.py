@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks import results
 from tests.unit.kube.bypasses import BYPASSES, UNASKED
 from verifier_cli.cli.commands import commands
 from verifier_cli.verdict import Code, Reason
@@ -18,6 +19,7 @@ PAGES = (
     "docs/reference/exit-codes.md",
     "docs/reference/commands.md",
     "docs/threat-model.md",
+    "docs/performance.md",
 )
 BLOCK = re.compile(r"<!-- generated: ([a-z-]+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
@@ -65,11 +67,31 @@ def bypasses() -> str:
     return "\n".join(["| by | attempt | here |", "|---|---|---|", *rows])
 
 
+def measured() -> str:
+    found = results.stored()
+    machine = f"{found['cpus']} CPUs {'with' if found['sha'] else 'without'} SHA extensions"
+    rows = ["| " + " | ".join(row) + " |" for row in results.table(found["rows"])]
+    return "\n".join([f"Python {found['python']}, {machine}:", "", *rows])
+
+
+def growth() -> str:
+    rows = ["| of | from | to | seconds | peak memory | exponent |", "|---|---|---|---|---|---|"]
+    for curve in results.stored()["curves"]:
+        first, last = curve["points"][0], curve["points"][-1]
+        seconds = f"{first['seconds']:.2f} to {last['seconds']:.2f}"
+        peak = f"{first['peak']:.0f} to {last['peak']:.0f} MiB"
+        span = f"{first['size']:,} | {last['size']:,}".replace(",", " ")
+        rows.append(f"| {curve['unit']} | {span} | {seconds} | {peak} | {curve['exponent']:.2f} |")
+    return "\n".join(rows)
+
+
 MAKERS = {
     "bypasses": bypasses,
     "exit-codes": exit_codes,
     "findings": findings,
+    "growth": growth,
     "help": helps,
+    "measured": measured,
 }
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from verifier_cli.model import hashes, lanes, pool
 from verifier_cli.model.lanes import Lane
-from verifier_cli.model.reading import IN_FLIGHT, Buffers, Readers, Stream
+from verifier_cli.model.reading import Buffers, Readers, Stream
 from verifier_cli.model.root import open_file, stamp
 from verifier_cli.model.stability import Findings, recheck, recheck_directories, visit
 from verifier_cli.verdict import Code
@@ -39,6 +39,8 @@ SMALL_BYTES = 128 * 1024
 BATCH_FILES = 64
 FEW_FILES = 8
 SLOW_SECONDS = 0.05
+# So many threads at most read large files, each with one or two of them: it bounds the memory.
+MOST_LARGE = 8
 # Below this much work threads cost more than they bring.
 MIN_PARALLEL_BYTES = 4 << 20
 
@@ -98,7 +100,6 @@ class Digester:
         self._findings = Findings()
         self._large: list[_Large] = []
         self._buffers, self._readers = Buffers(), Readers()
-        self._in_flight = IN_FLIGHT
 
     def run(self, wanted: Sequence[Wanted], workers: int) -> Comparison:
         """Hashes the `wanted` files on `workers` threads and says which are as signed.
@@ -196,12 +197,10 @@ class Digester:
         workers = min(workers, len(parts)) if self._progress.total >= MIN_PARALLEL_BYTES else 1
         pair = hashes.pair_for(self._hash_type) if len(parts) > workers else None
         self._new, self._together = pair or (self._new, None)
-        width = 2 if pair else 1
-        self._in_flight = max(2, IN_FLIGHT // max(1, workers * width))
         jobs: deque[Callable[[], None]] = deque(
-            partial(self._hash, group) for group in _grouped(parts, workers, width)
+            partial(self._hash, group) for group in _grouped(parts, workers, width=2 if pair else 1)
         )
-        pool.run(jobs, workers)
+        pool.run(jobs, workers, most=MOST_LARGE)
 
     def _hash(self, parts: Sequence[_Part]) -> None:
         opened: dict[_Part, Lane] = {}
@@ -227,14 +226,7 @@ class Digester:
         if descriptor is None:
             self._findings.changed(large.name)
             return None
-        stream = Stream(
-            descriptor,
-            start,
-            start + part.length,
-            buffers=self._buffers,
-            readers=self._readers,
-            in_flight=self._in_flight,
-        )
+        stream = Stream(descriptor, start, start + part.length, self._buffers, self._readers)
         return Lane(descriptor, stream, self._new(), part.length)
 
     def _descriptor(self, large: _Large) -> int | None:

@@ -19,23 +19,25 @@ _HALF = 0.5
 _MORE = 3
 
 
-def run(jobs: deque[Callable[[], None]], workers: int) -> None:
+def run(jobs: deque[Callable[[], None]], workers: int, *, most: int = MOST) -> None:
     """Empties the queue on `workers` threads, the calling one among them.
 
-    A thread that waited most of the time, as did the whole process, starts some more, up to `MOST`
+    A thread that waited most of the time, as did the whole process, starts some more, up to `most`
     in all: it is the storage that they wait for, and it can serve several at a time.
 
     Raises:
         BaseException: the first that any job raised; the others then end after their job.
     """
-    _Pool(jobs).run(workers)
+    _Pool(jobs, most).run(workers)
 
 
 class _Pool:
-    def __init__(self, jobs: deque[Callable[[], None]]) -> None:
+    def __init__(self, jobs: deque[Callable[[], None]], most: int) -> None:
         self._jobs = jobs
+        self._most = most
         self._errors: list[BaseException] = []
         self._others: list[threading.Thread] = []
+        self._growing = threading.Lock()
 
     def run(self, workers: int) -> None:
         for _ in range(workers - 1):
@@ -68,12 +70,12 @@ class _Pool:
             except BaseException as error:  # noqa: BLE001  (raised again by `run`)
                 self._errors.append(error)
             if watch.seconds > _MIN_SECONDS:
-                if self._wants_more(watch):
-                    for _ in range(min(_MORE, MOST - 1 - len(self._others))):
-                        self._start()
+                self._grow(watch)
                 watch = Watch()
 
-    def _wants_more(self, watch: Watch) -> bool:
-        if not self._jobs or len(self._others) + 1 >= MOST:
-            return False
-        return watch.process_computed() < _HALF and watch.waited() > _HALF
+    def _grow(self, watch: Watch) -> None:
+        if not self._jobs or watch.process_computed() > _HALF or watch.waited() < _HALF:
+            return
+        with self._growing:
+            for _ in range(min(_MORE, self._most - 1 - len(self._others))):
+                self._start()

@@ -76,24 +76,41 @@ class Chunk:
 
 
 class Readers:
-    """Threads that read ahead, for all files. They start when they are needed."""
+    """Threads that read ahead, for all files. They start when they are needed.
 
-    def __init__(self) -> None:
+    Args:
+        in_flight: so many chunks are read at a time, shared by those who have them read.
+    """
+
+    def __init__(self, in_flight: int = IN_FLIGHT) -> None:
         """Starts none yet."""
+        self._in_flight = in_flight
+        self._sharing = 0
         self._asked: SimpleQueue[Chunk | None] = SimpleQueue()
         self._threads = 0
         self._starting = threading.Lock()
 
-    def start(self) -> bool:
-        """Starts them, if they do not run yet; whether there is at least one."""
+    def join(self) -> bool:
+        """Takes a share; False if nobody can read, since no thread is granted."""
         with self._starting:
             try:
-                while self._threads < IN_FLIGHT:
+                while self._threads < self._in_flight:
                     threading.Thread(target=self._serve, daemon=True).start()
                     self._threads += 1
             except RuntimeError:
                 pass  # no more threads are granted: those that there are do it
+            self._sharing += self._threads > 0
         return self._threads > 0
+
+    def leave(self) -> None:
+        """Gives the share back."""
+        with self._starting:
+            self._sharing -= 1
+
+    @property
+    def share(self) -> int:
+        """How many chunks each who takes part may have read at a time: at least one."""
+        return max(1, self._in_flight // max(1, self._sharing))
 
     def _serve(self) -> None:
         while (chunk := self._asked.get()) is not None:
@@ -110,25 +127,15 @@ class Readers:
 
 
 class Stream:
-    """The bytes of an open file from `start` to `end`, in order, chunk by chunk.
+    """The bytes of an open file from `start` to `end`, in order, chunk by chunk."""
 
-    Args:
-        in_flight: how many chunks may be read at a time, if it turns out that reading is slow.
-    """
-
-    def __init__(  # noqa: PLR0913
-        self,
-        descriptor: int,
-        start: int,
-        end: int,
-        *,
-        buffers: Buffers,
-        readers: Readers,
-        in_flight: int,
+    def __init__(
+        self, descriptor: int, start: int, end: int, buffers: Buffers, readers: Readers
     ) -> None:
         """Reads nothing yet."""
         self._descriptor, self._offset, self._end = descriptor, start, end
-        self._buffers, self._readers, self._in_flight = buffers, readers, in_flight
+        self._buffers, self._readers = buffers, readers
+        self._is_ahead = False
         # Those ahead, in order, and that which was handed out, each with its buffer.
         self._ahead: deque[tuple[Chunk, memoryview]] = deque()
         self._in_use: memoryview | None = None
@@ -144,7 +151,8 @@ class Stream:
         self._give_back()
         if not self._ahead and self._offset == self._end:
             return memoryview(b"")
-        if self._ahead or (self._is_slow() and self._readers.start()):
+        self._is_ahead = self._is_ahead or (self._is_slow() and self._readers.join())
+        if self._is_ahead:
             self._ask()
             chunk, self._in_use = self._ahead.popleft()
             found = chunk.wait()
@@ -162,7 +170,7 @@ class Stream:
 
     def _ask(self) -> None:
         """Has as much read ahead as may be; at least one chunk, if it is not the end."""
-        while self._offset < self._end and len(self._ahead) < self._in_flight:
+        while self._offset < self._end and len(self._ahead) < self._readers.share:
             ahead = self._chunk()
             self._ahead.append(ahead)
             self._readers.ask(ahead[0])
@@ -185,3 +193,6 @@ class Stream:
                 chunk.wait()
             self._buffers.give(buffer)
         self._ahead.clear()
+        if self._is_ahead:
+            self._is_ahead = False
+            self._readers.leave()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.descriptors import descriptors
+from tests.unit.farstorage import Storage
 from tests.unit.signing import digest, write_tree
 from tests.unit.unprivileged import open_directory, unprivileged
 from verifier_cli.model import digest as module
@@ -200,6 +201,85 @@ def test_a_large_file_that_changes_while_it_is_read(tmp_path: Path, change: str)
     found = run(tmp_path, {"f": pieces(HUGE)}, progress=Meddler(meddle))
     assert {finding.code for finding in found.findings} == {Code.CHANGED_WHILE_READ}
     assert found.equal == 0
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> Storage:
+    storage = Storage(0.003)
+    monkeypatch.setattr(os, "preadv", storage.preadv)
+    return storage
+
+
+FAR = LARGE * 64  # 16 chunks
+
+
+def test_from_far_away(tmp_path: Path, far: Storage) -> None:
+    write_tree(tmp_path, {"f": FAR, "g": FAR + b"1"} | FILES)
+    signed = {name: pieces(data) for name, data in FILES.items()}
+    signed |= {"f": pieces(FAR, 3 << 20), "g": pieces(FAR + b"1")}
+    found = run(tmp_path, signed, workers=2)
+    assert (found.equal, found.findings) == (6, [])
+    assert far.most > 2
+    (tmp_path / "g").write_bytes(FAR + b"2")
+    found = run(tmp_path, signed, workers=2)
+    assert [(each.path, each.code) for each in found.findings] == [("g", Code.FILE_MODIFIED)]
+
+
+@pytest.mark.parametrize("change", ["overwrite what is ahead", "shorten", "refuse"])
+def test_what_happens_while_it_is_read_ahead(tmp_path: Path, far: Storage, change: str) -> None:
+    path, done = tmp_path / "f", [False]
+    path.write_bytes(FAR)
+
+    def meddle(offset: int) -> None:
+        if offset < 8 << 20 or done[0]:
+            return
+        done[0] = change != "refuse"
+        if change == "refuse":
+            raise OSError(5, "Input/output error")
+        if change == "shorten":
+            os.truncate(path, 9 << 20)
+        else:
+            with path.open("r+b") as file:
+                file.seek(15 << 20)
+                file.write(b"x" * 100)
+
+    far.before = meddle
+    before = descriptors()
+    found = run(tmp_path, {"f": pieces(FAR)})
+    assert descriptors() == before
+    expected = Code.UNREADABLE if change == "refuse" else Code.CHANGED_WHILE_READ
+    assert {finding.code for finding in found.findings} == {expected}
+    assert found.equal == 0
+    assert far.most > 2
+
+
+@pytest.mark.usefixtures("far")
+def test_whoever_watches_can_cancel_what_is_read_ahead(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(FAR)
+
+    class Cancelling(Progress):
+        def advance(self, count: int) -> None:
+            super().advance(count)
+            self.cancelled = self.done > 8 << 20
+
+    before = descriptors()
+    with pytest.raises(Cancelled):
+        run(tmp_path, {"f": pieces(FAR)}, progress=Cancelling())
+    assert descriptors() == before
+
+
+def test_a_verified_model_is_a_warm_one(tmp_path: Path) -> None:
+    """What was read stays in memory, for whoever loads the model next."""
+    path = tmp_path / "f"
+    path.write_bytes(FAR)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        run(tmp_path, {"f": pieces(FAR)})
+        for offset in range(0, len(FAR), 1 << 20):
+            # Only what is there at once: EAGAIN for what would have to be fetched.
+            found = os.preadv(file.fileno(), [bytearray(4096)], offset, os.RWF_NOWAIT)
+            assert found == 4096
 
 
 def test_a_file_that_is_added_meanwhile(tmp_path: Path) -> None:

@@ -11,40 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.farstorage import Storage
 from verifier_cli.model import reading
 from verifier_cli.model.reading import CHUNK_BYTES, IN_FLIGHT, Buffers, Readers, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
-
-
-class Storage:
-    """Far away: each read takes a while, and what happens in it is counted.
-
-    Attributes:
-        most: so many reads were under way at a time.
-        before: called by each read with its offset.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.now = self.most = 0
-        self.before: Callable[[int], object] = int
-        self._guard = threading.Lock()
-        self._read = os.preadv
-
-    def preadv(self, descriptor: int, views: Sequence[memoryview], offset: int) -> int:
-        with self._guard:
-            self.now += 1
-            self.most = max(self.most, self.now)
-        try:
-            time.sleep(self.seconds)
-            self.before(offset)
-            return self._read(descriptor, views, offset)
-        finally:
-            with self._guard:
-                self.now -= 1
 
 
 @pytest.fixture
@@ -58,17 +31,10 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Storage:
 def streaming(
     path: Path, start: int, end: int, *, in_flight: int = 4, buffers: Buffers | None = None
 ) -> Iterator[Stream]:
-    readers = Readers()
+    readers = Readers(in_flight)
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        stream = Stream(
-            descriptor,
-            start,
-            end,
-            buffers=buffers or Buffers(),
-            readers=readers,
-            in_flight=in_flight,
-        )
+        stream = Stream(descriptor, start, end, buffers or Buffers(), readers)
         try:
             yield stream
         finally:
@@ -208,6 +174,25 @@ def test_reads_that_bring_less_than_was_asked(
     path.write_bytes(content(3 << 20))
     with streaming(path, 0, 3 << 20) as stream:
         assert whole(stream) == content(3 << 20)
+
+
+def test_those_who_read_ahead_share(tmp_path: Path, slow: Storage) -> None:
+    """Else memory would grow with the files that are read at a time."""
+    path = tmp_path / "f"
+    path.write_bytes(content(40 << 20))
+    buffers, readers = Buffers(), Readers(4)
+    with path.open("rb") as file:
+        streams = [Stream(file.fileno(), 0, 40 << 20, buffers, readers) for _ in range(3)]
+        for _ in range(40):
+            assert len({bytes(stream.next()) for stream in streams}) == 1
+        assert readers.share == 1
+        for stream in streams:
+            stream.close()
+        assert readers.share == 4
+    readers.close()
+    assert slow.most <= 4
+    # While the first reads ahead by itself it has four; later each has one ahead and one in use.
+    assert len(buffers._free) <= 4 + 2 + 3
 
 
 def test_a_stream_that_does_not_begin_is_closed(tmp_path: Path) -> None:
