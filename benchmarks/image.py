@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import yaml
 from images import tools
 
 ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
 IMAGE = "localhost/model-verify/verifier:dev"
 ARCHIVE = ROOT / "build" / "images" / "verifier.oci.tar"
 PYTHON = "/opt/model-verify/bin/python"
@@ -47,7 +49,7 @@ def row(method: str, runs: int, environment: dict[str, str]) -> list[str]:
     """Measures one method in one container."""
     manifest = f"testdata/policies/{method}.yaml"
     with tempfile.TemporaryDirectory() as policy:
-        render = ("model-verify", "render", "-f", manifest)
+        render = (str(BIN / "model-verify"), "render", "-f", manifest)
         shown = subprocess.run(render, check=True, capture_output=True, cwd=ROOT).stdout
         Path(policy).chmod(0o755)
         text = yaml.safe_load(shown)["data"]["policy.json"]
