@@ -52,6 +52,10 @@ def far_away(directory: Path, mountpoint: Path) -> Iterator[None]:
             yield
         finally:
             serving.terminate()
+            try:
+                serving.wait(10)
+            except subprocess.TimeoutExpired:
+                serving.kill()
 
 
 def _slowfs() -> Path:

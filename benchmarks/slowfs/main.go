@@ -1,5 +1,5 @@
-// Command slowfs shows a directory read-only at another place, where each request takes a while, as
-// on storage far away. It serves as many at a time as come, and nothing is kept by the kernel.
+// Command slowfs shows a directory read-only at another place, where opening and reading a file
+// take a while, as on storage far away. It serves as many at a time as come, and nothing is kept by the kernel.
 //
 //	slowfs DIRECTORY MOUNTPOINT MILLISECONDS
 package main

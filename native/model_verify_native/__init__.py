@@ -51,7 +51,7 @@ class Sha256:
 
     def update(self, data: memoryview | bytearray) -> None:
         """Feeds bytes."""
-        data = memoryview(data)
+        data = memoryview(data).cast("B")
         self.length += len(data)
         if self.tail:
             missing = _BLOCK - len(self.tail)

@@ -7,8 +7,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from verifier_cli.model import reading
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pytest
 
 
 class Storage:
@@ -37,3 +41,10 @@ class Storage:
         finally:
             with self._guard:
                 self.now -= 1
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> Storage:
+        """Has everything be read from it, and known to be slow: a busy machine might not see it."""
+        monkeypatch.setattr(os, "preadv", self.preadv)
+        monkeypatch.setattr(reading, "_TRIAL_SECONDS", 0.0)
+        monkeypatch.setattr(reading, "_SLOW", -1.0)
+        return self

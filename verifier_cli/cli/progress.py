@@ -64,11 +64,14 @@ class _Bar:
             console=Console(file=self._stream),
             transient=True,
         )
-        task = bars.add_task("hashing")
+        task = bars.add_task("hashing", total=None)
         bars.start()
         self._stop = bars.stop
         self._update = lambda progress: bars.update(
-            task, completed=progress.done, total=None if progress.sizing else progress.total
+            # Of a total that is None rich makes no change: while it is not known, none is told.
+            task,
+            completed=progress.done,
+            total=None if progress.sizing else progress.total,
         )
 
     def stop(self) -> None:

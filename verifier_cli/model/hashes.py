@@ -51,6 +51,7 @@ def pair_for(hash_type: str) -> tuple[Callable[..., Hasher], Together] | None:
         return None
     try:
         import model_verify_native as native
-    except ImportError:
+    except (ImportError, OSError, AttributeError):
+        # Not there, or not for this system: hashlib does it too.
         return None
     return (native.Sha256, native.update_both) if native.LANES == 2 else None  # noqa: PLR2004

@@ -37,9 +37,14 @@ class Lane:
             return memoryview(b"")
 
     def close(self) -> None:
-        """Closes the file."""
-        self._stream.close()
-        os.close(self._descriptor)
+        """Closes the file; a fault of that counts as one of reading."""
+        try:
+            self._stream.close()
+        finally:
+            try:
+                os.close(self._descriptor)
+            except OSError as error:
+                self.error = self.error or error
 
 
 def run(lanes: Sequence[Lane], together: Together | None, advance: Callable[[int], None]) -> None:

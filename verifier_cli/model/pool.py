@@ -77,5 +77,6 @@ class _Pool:
         if not self._jobs or watch.process_computed() > _HALF or watch.waited() < _HALF:
             return
         with self._growing:
-            for _ in range(min(_MORE, self._most - 1 - len(self._others))):
+            running = 1 + sum(thread.is_alive() for thread in self._others)
+            for _ in range(min(_MORE, self._most - running)):
                 self._start()

@@ -42,13 +42,17 @@ class Progress:
         thread = threading.get_ident()
         self._total[thread] = self._total.get(thread, 0) + count
 
+    def check(self) -> None:
+        """Raises Cancelled if the watcher asked to stop."""
+        if self.cancelled:
+            raise Cancelled
+
     def advance(self, count: int) -> None:
         """Adds `count` bytes that were hashed.
 
         Raises:
             Cancelled: the watcher asked to stop.
         """
-        if self.cancelled:
-            raise Cancelled
+        self.check()
         thread = threading.get_ident()
         self._done[thread] = self._done.get(thread, 0) + count

@@ -2,7 +2,8 @@
 
 From memory, or a disk of one's own, a chunk is read faster than it is hashed, and a thread that
 reads ahead would only cost. On storage far away each read waits: there several are in flight, and
-are handed out in order all the same. Memory is bounded by the reads in flight.
+are handed out in order all the same. Memory is bounded by the reads in flight, and one chunk for
+each file that is read at a time.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from verifier_cli.model.waiting import Watch
 CHUNK_BYTES = 1 << 20
 # For all files that are read at a time.
 IN_FLIGHT = 16
-# After so many chunks, and again each time that there were twice as many, it is decided.
-_TRIAL = 4
-_SLOW = 0.3
+# After so long, and again each time that it was twice as long, it is decided: storage is slow that
+# is waited for half of the time.
+_TRIAL_SECONDS = 0.02
+_SLOW = 0.5
 
 
 class Buffers:
@@ -48,7 +50,8 @@ class Chunk:
     def __init__(self, descriptor: int, offset: int, wanted: memoryview) -> None:
         """Wants as many bytes from `offset` as `wanted` is long."""
         self._descriptor, self._offset, self._wanted = descriptor, offset, wanted
-        self._outcome: SimpleQueue[memoryview | BaseException] = SimpleQueue()
+        self._ended: SimpleQueue[memoryview | BaseException] = SimpleQueue()
+        self._outcome: memoryview | BaseException | None = None
 
     def read(self) -> memoryview:
         """Reads, and returns what there is: less than wanted only where the file ends."""
@@ -63,16 +66,17 @@ class Chunk:
     def serve(self) -> None:
         """Reads for another thread, which calls `wait`."""
         try:
-            self._outcome.put(self.read())
+            self._ended.put(self.read())
         except BaseException as error:  # noqa: BLE001  (raised again in `wait`)
-            self._outcome.put(error)
+            self._ended.put(error)
 
     def wait(self) -> memoryview:
-        """Returns, or raises, what came of it in the other thread."""
-        outcome = self._outcome.get()
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        """Returns, or raises, what came of it in the other thread; the same if asked again."""
+        if self._outcome is None:
+            self._outcome = self._ended.get()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
 
 
 class Readers:
@@ -124,6 +128,7 @@ class Readers:
         """Ends them, each after what it reads."""
         for _ in range(self._threads):
             self._asked.put(None)
+        self._threads = 0
 
 
 class Stream:
@@ -139,8 +144,7 @@ class Stream:
         # Those ahead, in order, and that which was handed out, each with its buffer.
         self._ahead: deque[tuple[Chunk, memoryview]] = deque()
         self._in_use: memoryview | None = None
-        self._chunks, self._decide_at = 0, _TRIAL
-        self._watch = Watch()
+        self._watch, self._decide_at = Watch(), _TRIAL_SECONDS
 
     def next(self) -> memoryview:
         """The next chunk, good until the next call; empty at the end, be it that of the file.
@@ -154,18 +158,20 @@ class Stream:
         self._is_ahead = self._is_ahead or (self._is_slow() and self._readers.join())
         if self._is_ahead:
             self._ask()
-            chunk, self._in_use = self._ahead.popleft()
+            # It stays in the row until it was read: `close` waits for what is in the row.
+            chunk, buffer = self._ahead[0]
             found = chunk.wait()
+            self._ahead.popleft()
+            self._in_use = buffer
         else:
             chunk, self._in_use = self._chunk()
             found = chunk.read()
-        self._chunks += 1
         return found
 
     def _is_slow(self) -> bool:
-        if self._chunks < self._decide_at:
+        if self._watch.seconds < self._decide_at:
             return False
-        self._decide_at *= 2
+        self._decide_at = 2 * self._watch.seconds
         return self._watch.waited() > _SLOW
 
     def _ask(self) -> None:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import struct
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
 MODEL, BLOBS = 0, 1
@@ -35,31 +33,6 @@ class Place(NamedTuple):
     base: int
     directory: str
     name: str
-
-
-_STAMP = struct.Struct("=5Q")
-STAMP_BYTES = _STAMP.size
-_WHOLE = (1 << 64) - 1
-
-
-def stamp(status: os.stat_result) -> bytes:
-    """What tells that a file or directory is still the same: it, and its last change.
-
-    `STAMP_BYTES` bytes: device, inode, size in bytes, mtime and ctime in nanoseconds, modulo 2**64:
-    file systems take times that are larger or negative, but nobody sets ctime.
-    """
-    return _STAMP.pack(
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns & _WHOLE,
-        status.st_ctime_ns & _WHOLE,
-    )
-
-
-def sizes_of(stamps: bytes | bytearray) -> Iterator[int]:
-    """The sizes in stamps that follow one another, in bytes."""
-    return (size for _, _, size, _, _ in _STAMP.iter_unpack(stamps))
 
 
 # As Linux has it.

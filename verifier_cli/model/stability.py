@@ -1,8 +1,8 @@
-"""Was the model, when the verdict fell, what it was when the first byte was read?
+"""Was each file, when the verdict fell, what it was before it was read?
 
 Every signed file is stamped when it is opened, before it is read. After the last file was read,
 all stamps are taken again, by name, and those of every directory that was listed: what was written
-to, added, renamed or swapped meanwhile is found.
+to, added, renamed or swapped meanwhile is found. Between the two, all were as signed at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from verifier_cli.inputs import why
-from verifier_cli.model.root import STAMP_BYTES, sizes_of, stamp
+from verifier_cli.model.stamps import STAMP_BYTES, sizes_of, stamp
 from verifier_cli.verdict import Code, Finding
 
 if TYPE_CHECKING:
@@ -90,6 +90,12 @@ class Findings:
             self._by_name.pop(name, None)
         self._by_name.setdefault(name, Finding(code, detail, name, expected, actual))
 
+    def differs(self, name: str, piece: Piece, digest: bytes) -> None:
+        """Notes that a piece of a file has another digest than was signed."""
+        part = "" if piece.end is None else f" between bytes {piece.start} and {piece.end}"
+        detail = f"is not the file that was signed: its digest differs{part}"
+        self.add(Code.FILE_MODIFIED, name, detail, piece.digest.hex(), digest.hex())
+
     def changed(self, name: str) -> None:
         """Notes that a file is no longer the one that was listed or stamped."""
         self.add(Code.CHANGED_WHILE_READ, name, "changed while the model was read")
@@ -139,6 +145,7 @@ def recheck(root: Root, wanted: Wanted, indices: Iterable[int], findings: Findin
     def look(here: int, wanted: Wanted, index: int) -> None:
         before = wanted.stamped(index)
         if before is None:
+            wanted.equal[index] = 0
             return
         status = os.stat(wanted.listing.files[index], dir_fd=here, follow_symlinks=False)
         if stamp(status) != before:

@@ -55,7 +55,7 @@ class Tree:
     """What is in the model.
 
     Attributes:
-        listings: the files, by the directory that they are in; a name is in one of them, once.
+        listings: the files, by the directory that they are in.
         directories: (base, path) -> the stamp each had when it was listed.
         hazards: findings about entries that are not plain files and directories.
         ignored: names that were left out, each with its subtree.

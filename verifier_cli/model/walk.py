@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from verifier_cli.inputs import why
 from verifier_cli.model import links
-from verifier_cli.model.root import MODEL, stamp
+from verifier_cli.model.root import MODEL
+from verifier_cli.model.stamps import settled, stamp
 from verifier_cli.model.tree import Listing, Tree
 from verifier_cli.policy import GIT_PATHS
 from verifier_cli.verdict import Code, Finding
@@ -114,8 +115,9 @@ class Walk:
             return
         here = self._root.open_directory(visit.base, visit.path)
         try:
-            now = stamp(os.fstat(here))
-            if self.tree.directories.setdefault((visit.base, visit.path), now) != now:
+            status = settled(here)
+            now = stamp(status) if status is not None else b""
+            if self.tree.directories.setdefault((visit.base, visit.path), now) != now or not now:
                 detail = "entries of the directory changed while the model was read"
                 self._hazard(Code.CHANGED_WHILE_READ, visit.name, detail)
             published = _published(here) if self._follow and not visit.name else frozenset()

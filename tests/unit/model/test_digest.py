@@ -13,6 +13,7 @@ from tests.unit.farstorage import Storage
 from tests.unit.signing import digest, write_tree
 from tests.unit.unprivileged import open_directory, unprivileged
 from verifier_cli.model import digest as module
+from verifier_cli.model import large, reading
 from verifier_cli.model.digest import Comparison, Digester
 from verifier_cli.model.progress import Cancelled, Progress
 from verifier_cli.model.root import Root
@@ -205,9 +206,7 @@ def test_a_large_file_that_changes_while_it_is_read(tmp_path: Path, change: str)
 
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> Storage:
-    storage = Storage(0.003)
-    monkeypatch.setattr(os, "preadv", storage.preadv)
-    return storage
+    return Storage(0.003).install(monkeypatch)
 
 
 FAR = LARGE * 64  # 16 chunks
@@ -266,6 +265,54 @@ def test_whoever_watches_can_cancel_what_is_read_ahead(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         run(tmp_path, {"f": pieces(FAR)}, progress=Cancelling())
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_memory_is_bounded_on_any_machine(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: bool,  # noqa: FBT001
+) -> None:
+    made: list[memoryview] = []
+
+    class Counting(reading.Buffers):
+        def take(self) -> memoryview:
+            buffer = super().take()
+            if not any(buffer is each for each in made):
+                made.append(buffer)
+            return buffer
+
+    monkeypatch.setattr(large, "Buffers", Counting)
+    if slow:
+        Storage(0.003).install(monkeypatch)
+    (tmp_path / "f").write_bytes(FAR)
+    found = run(tmp_path, {"f": pieces(FAR, 200_000)}, workers=64)
+    assert (found.equal, found.findings) == (1, [])
+    assert len(made) <= large.MOST_LANES + reading.IN_FLIGHT
+
+
+def test_a_fault_of_closing_is_one_of_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network file systems tell of a failed read only then."""
+    (tmp_path / "f").write_bytes(FAR)
+    close = reading.Stream.close
+
+    def failing(stream: reading.Stream) -> None:
+        close(stream)
+        monkeypatch.setattr(os, "close", fail)
+
+    closed = os.close
+
+    def fail(descriptor: int) -> None:
+        monkeypatch.setattr(os, "close", closed)
+        closed(descriptor)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(reading.Stream, "close", failing)
+    found = run(tmp_path, {"f": pieces(FAR)})
+    assert [(each.path, each.code) for each in found.findings] == [("f", Code.UNREADABLE)]
+    assert found.equal == 0
 
 
 def test_a_verified_model_is_a_warm_one(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.abc
+import sys
+
 import pytest
 
-from verifier_cli.model.hashes import hasher_for
+from verifier_cli.model.hashes import hasher_for, pair_for
 from verifier_cli.signature.serialization import HEX_DIGITS
 
 VECTORS = {
@@ -27,3 +30,19 @@ def test_a_vector(name: str) -> None:
 def test_an_unknown_hash() -> None:
     with pytest.raises(KeyError):
         hasher_for("md5")
+
+
+@pytest.mark.parametrize("fault", [ImportError, OSError, AttributeError])
+def test_where_the_compiled_one_cannot_be_loaded_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    """Not there, for another processor, or not to be executed: hashlib does it too."""
+
+    class Broken(importlib.abc.MetaPathFinder):
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "model_verify_native":
+                raise fault("sha256.so: cannot open shared object file")
+
+    monkeypatch.delitem(sys.modules, "model_verify_native", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    assert pair_for("sha256") is None

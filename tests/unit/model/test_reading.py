@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Storage:
-    storage = Storage(0.005)
-    monkeypatch.setattr(os, "preadv", storage.preadv)
-    return storage
+    return Storage(0.005).install(monkeypatch)
 
 
 @contextmanager
@@ -75,8 +73,8 @@ def test_from_far_away(tmp_path: Path, slow: Storage, size: int, in_flight: int)
     with streaming(path, 0, size, in_flight=in_flight) as stream:
         assert whole(stream) == content(size)
     assert slow.most <= in_flight
-    if size > 8 * CHUNK_BYTES:
-        assert slow.most == in_flight
+    if size > 8 * CHUNK_BYTES and in_flight > 1:
+        assert slow.most > 1
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 7), (5, 6 * CHUNK_BYTES), (CHUNK_BYTES, 9 << 20)])
@@ -86,6 +84,18 @@ def test_a_part_of_a_file(tmp_path: Path, start: int, end: int) -> None:
     path.write_bytes(content(10 << 20))
     with streaming(path, start, end) as stream:
         assert whole(stream) == content(10 << 20)[start:end]
+
+
+def test_it_is_seen_when_storage_is_far_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(0.05)
+    monkeypatch.setattr(os, "preadv", storage.preadv)
+    path = tmp_path / "f"
+    path.write_bytes(content(20 << 20))
+    with streaming(path, 0, 20 << 20) as stream:
+        assert whole(stream) == content(20 << 20)
+    assert storage.most > 1
 
 
 def test_from_memory_nobody_reads_ahead(tmp_path: Path) -> None:
@@ -103,7 +113,7 @@ def test_memory_is_bounded(tmp_path: Path, slow: Storage) -> None:
     buffers = Buffers()
     with streaming(path, 0, 40 << 20, in_flight=IN_FLIGHT, buffers=buffers) as stream:
         assert whole(stream) == content(40 << 20)
-    assert slow.most == IN_FLIGHT
+    assert 2 < slow.most <= IN_FLIGHT
     assert len(buffers._free) <= IN_FLIGHT + 1
 
 
@@ -193,6 +203,40 @@ def test_those_who_read_ahead_share(tmp_path: Path, slow: Storage) -> None:
     assert slow.most <= 4
     # While the first reads ahead by itself it has four; later each has one ahead and one in use.
     assert len(buffers._free) <= 4 + 2 + 3
+
+
+def test_an_interrupted_wait_gives_no_buffer_away(tmp_path: Path, slow: Storage) -> None:
+    """Its chunk is still being read: another file's bytes would be written over."""
+    path = tmp_path / "f"
+    path.write_bytes(content(20 << 20))
+    buffers, readers = Buffers(), Readers(2)
+    with path.open("rb") as file:
+        stream = Stream(file.fileno(), 0, 20 << 20, buffers, readers)
+        for _ in range(6):
+            stream.next()
+        chunk, _buffer = stream._ahead[0]
+        wait, chunk.wait = chunk.wait, interrupted  # type: ignore[method-assign]
+        free = len(buffers._free)
+        with pytest.raises(KeyboardInterrupt):
+            stream.next()
+        assert len(buffers._free) <= free + 1  # that which was in use
+        chunk.wait = wait  # type: ignore[method-assign]
+        stream.close()
+        assert not slow.now
+    readers.close()
+
+
+def interrupted() -> memoryview:
+    raise KeyboardInterrupt
+
+
+def test_readers_that_were_ended_start_again() -> None:
+    readers = Readers(2)
+    for _ in range(2):
+        assert readers.join()
+        readers.leave()
+        readers.close()
+    assert readers.share == 2
 
 
 def test_a_stream_that_does_not_begin_is_closed(tmp_path: Path) -> None:

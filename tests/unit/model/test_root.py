@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.descriptors import descriptors
-from verifier_cli.model.root import BLOBS, MODEL, Root, open_file, sizes_of, stamp
+from verifier_cli.model.root import (
+    BLOBS,
+    MODEL,
+    Root,
+    open_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,15 +158,6 @@ def test_a_snapshot_of_the_hugging_face_cache(tmp_path: Path) -> None:
         os.close(here)
     with Root(str(blobs)) as root:
         assert not root.is_snapshot
-
-
-def test_a_stamp_tells_a_change(model: Path) -> None:
-    path = model / "a/b/f"
-    before = stamp(path.stat())
-    assert stamp(path.stat()) == before
-    path.write_bytes(b"22")
-    assert stamp(path.stat()) != before
-    assert list(sizes_of(stamp(path.stat()) + bytes(40))) == [2, 0]
 
 
 def test_files_are_opened_without_following_and_without_blocking(model: Path) -> None:
