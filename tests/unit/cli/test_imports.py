@@ -88,7 +88,9 @@ def test_a_verdict_loads_what_is_listed(way: str) -> None:
     listed = json.loads(LISTED.read_bytes())[way]
     found = loaded(way)
     assert [name for name in found if name not in listed] == [], "loaded, but not listed"
-    assert [name for name in listed if name not in found] == [], "listed, but not loaded"
+    # What measures coverage has loaded some idle ones before.
+    missing = [name for name in listed if name not in found and name not in IDLE]
+    assert missing == [], "listed, but not loaded"
 
 
 @pytest.mark.parametrize("way", ["init by key", "init by certificate"])
