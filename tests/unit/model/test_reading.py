@@ -14,6 +14,7 @@ import pytest
 from tests.unit.farstorage import Storage
 from verifier_cli.model import reading
 from verifier_cli.model.reading import CHUNK_BYTES, IN_FLIGHT, Buffers, Readers, Stream
+from verifier_cli.model.waiting import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,13 +99,22 @@ def test_it_is_seen_when_storage_is_far_away(
     assert storage.most > 1
 
 
-def test_from_memory_nobody_reads_ahead(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("waited", "ahead"), [(0.0, False), (0.4, False), (0.6, True)])
+def test_who_waits_for_half_of_the_time_has_it_read_ahead(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    waited: float,
+    ahead: bool,  # noqa: FBT001
+) -> None:
+    """From memory, a thread that reads ahead would only cost."""
+    monkeypatch.setattr(Watch, "waited", lambda _: waited)
+    monkeypatch.setattr(reading, "_TRIAL_SECONDS", 0.0)
     path = tmp_path / "f"
-    path.write_bytes(content(40 << 20))
-    before = threading.active_count()
-    with streaming(path, 0, 40 << 20) as stream:
-        while stream.next():
-            assert threading.active_count() == before
+    path.write_bytes(content(20 << 20))
+    with streaming(path, 0, 20 << 20) as stream:
+        for _ in range(10):
+            stream.next()
+        assert stream._is_ahead is ahead
 
 
 def test_memory_is_bounded(tmp_path: Path, slow: Storage) -> None:

@@ -21,16 +21,16 @@ def compute(seconds: float) -> None:
 
 def test_who_sleeps_waits() -> None:
     watch = Watch()
-    time.sleep(0.1)
-    assert watch.waited() > 0.8
+    time.sleep(0.2)
+    assert watch.waited() > 0.5
     assert watch.process_computed() < 0.5
-    assert watch.seconds >= 0.1
+    assert watch.seconds >= 0.2
 
 
 def test_who_computes_does_not_wait() -> None:
     watch = Watch()
     compute(0.1)
-    assert watch.waited() < 0.3
+    assert watch.waited() < 0.5
     assert watch.process_computed() > 0
 
 
