@@ -153,6 +153,9 @@ def _why(ended: Iterable[asyncio.Task[Any]]) -> str:
     return "nobody said why" if found is None else f"{type(found).__name__}: {found}"[:1000]
 
 
+_CLOSING = "an error occurred during closing of asynchronous generator"
+
+
 class _Backoffs:
     """Seconds between attempts, for ever: how long the API server is away is not ours to judge."""
 
@@ -163,6 +166,7 @@ class _Backoffs:
 def _settings(watched: Iterable[Collection]) -> kopf.OperatorSettings:
     for name in _ENDS:
         logging.getLogger(name).addFilter(_is_no_end)
+    logging.getLogger("asyncio").addFilter(_is_no_closing)
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
@@ -174,6 +178,15 @@ def _settings(watched: Iterable[Collection]) -> kopf.OperatorSettings:
         if each.selector:
             settings.watching.label_selectors[each.plural] = each.selector
     return settings
+
+
+def _is_no_closing(record: logging.LogRecord) -> bool:
+    """Whether it is about something else than a stream of kopf's that the loop closes at its end.
+
+    kopf leaves those of watches that are broken off to the loop, which closes what is inside of
+    another before that other, and tells of it.
+    """
+    return not record.getMessage().startswith(_CLOSING)
 
 
 def _is_no_end(record: logging.LogRecord) -> bool:

@@ -214,3 +214,24 @@ def test_what_fails_because_it_is_ended_has_not_failed() -> None:
 
     asyncio.run(ended())
     assert not said
+
+
+def test_a_stream_that_the_loop_closes_at_its_end_is_no_fault() -> None:
+    """kopf leaves the streams of watches that were broken off to the loop."""
+    stream = io.StringIO()
+    forward_warnings(Log(stream))
+    watches._settings([])
+
+    async def endless() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            raise RuntimeError("generator didn't stop after athrow()")
+
+    async def broken_off() -> None:
+        left.append(endless())
+        await anext(left[0])
+
+    left: list[AsyncIterator[int]] = []
+    asyncio.run(broken_off())
+    assert check_log_lines(stream.getvalue()) == []
