@@ -241,25 +241,35 @@ def _answer(asked: "subprocess.Popen[str]") -> Answer:
 
 def _stopped_halfway(asked: "subprocess.Popen[str]", file: Path) -> bool:
     """Stops the process once it has read a part of the file, but not all."""
+    before: int | None = None
     while asked.poll() is None:
-        if (1 << 20) < _position(asked.pid, file) < LARGE:
+        read = _read_by(asked.pid) if _has_open(asked.pid, file) else None
+        if read is None:
+            continue
+        before = read if before is None else before
+        if (1 << 20) < read - before < LARGE // 2:
             os.kill(asked.pid, signal.SIGSTOP)
             while _state(asked.pid) != "T":
                 time.sleep(0.001)
-            return (1 << 20) < _position(asked.pid, file) < LARGE
+            return _has_open(asked.pid, file) and (_read_by(asked.pid) or 0) - before < LARGE
     return False
 
 
-def _position(process: int, file: Path) -> int:
-    """How far a process has read the file, in bytes; -1 if it has not opened it."""
+def _has_open(process: int, file: Path) -> bool:
     try:
-        for descriptor in Path(f"/proc/{process}/fd").iterdir():
-            if descriptor.readlink() == file:
-                info = Path(f"/proc/{process}/fdinfo/{descriptor.name}").read_text()
-                return int(info.split()[1])
+        found = [each.readlink() for each in Path(f"/proc/{process}/fd").iterdir()]
     except (FileNotFoundError, ProcessLookupError):
-        pass
-    return -1
+        return False
+    return file in found
+
+
+def _read_by(process: int) -> int | None:
+    """How many bytes a process has read, by whatever call; None if it has ended."""
+    try:
+        text = Path(f"/proc/{process}/io").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(text.split()[1])
 
 
 def _state(process: int) -> str:
